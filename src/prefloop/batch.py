@@ -1,0 +1,109 @@
+"""Groups as tensors: prompts as ragged rows, responses as P K T."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from .text import Group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """P prompts with K responses each, as named tensors (`names.py`).
+
+    `trunks` are the prompts' token ids, ragged. `lengths` (P K) counts the tokens of each response that exist, so
+    nothing is ever told from a padding id. Every tensor has the prompts on its first axis.
+    """
+
+    trunks: tuple[Tensor, ...]
+    lengths: Tensor
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.trunks)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def having(self, **tensors: Tensor) -> Batch:
+        """The same batch with more (or other) tensors."""
+        return replace(self, tensors={**self.tensors, **tensors})
+
+    def rows(self, start: int, stop: int) -> Batch:
+        """The prompts from `start` up to `stop`, as a view."""
+        return Batch(
+            trunks=self.trunks[start:stop],
+            lengths=self.lengths[start:stop],
+            tensors={n: t[start:stop] for n, t in self.tensors.items()},
+        )
+
+    def take(self, index: Sequence[int]) -> Batch:
+        """The prompts at these positions, copied in this order."""
+        at = torch.tensor(list(index), dtype=torch.long)
+        return Batch(
+            trunks=tuple(self.trunks[i] for i in index),
+            lengths=self.lengths[at],
+            tensors={n: t[at] for n, t in self.tensors.items()},
+        )
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch with its tensors beside the model's; the layout stays on the CPU, where it is computed."""
+        return replace(self, tensors={n: t.to(device) for n, t in self.tensors.items()})
+
+    def keep(self, chosen: Tensor) -> Batch:
+        """Only the chosen responses (P K): the others become missing, and prompts left with none are dropped."""
+        kept = replace(self, lengths=self.lengths * chosen.to(self.lengths))
+        kept = kept.having(mask=self["mask"] * chosen.to(self["mask"]).unsqueeze(-1))
+        return kept.take(chosen.bool().any(-1).nonzero().flatten().tolist())
+
+    @property
+    def tokens(self) -> list[int]:
+        """Tokens each prompt costs in the packed forward: its own and its responses'."""
+        return [len(t) + int(n) for t, n in zip(self.trunks, self.lengths.sum(-1), strict=True)]
+
+    def split(self, budget: int) -> Iterator[tuple[int, int]]:
+        """Cut into runs of prompts of at most `budget` tokens; a prompt over the budget goes alone."""
+        start, used = 0, 0
+        for i, n in enumerate(self.tokens):
+            if i > start and used + n > budget:
+                yield start, i
+                start, used = i, 0
+            used += n
+        if len(self):
+            yield start, len(self)
+
+
+def assemble(groups: Sequence[Group]) -> Batch:
+    """Groups as a batch: `ids`, `mask` and, where the sampler reported it for every response, `sampled_logp`.
+
+    Groups with fewer responses than the largest are filled with missing ones, whose `mask` row is zero.
+
+    >>> from prefloop.text import Prompt, Response
+    >>> one = Response(text="b c", ids=(2, 3), mask=(1, 1))
+    >>> batch = assemble([Group(prompt=Prompt(text="a"), prompt_ids=(1,), responses=(one,))])
+    >>> batch["ids"]
+    tensor([[[2, 3]]])
+    """
+    width = max(len(g.responses) for g in groups)
+    longest = max((len(r.ids) for g in groups for r in g.responses), default=0)
+    shape = (len(groups), width, max(longest, 1))
+    ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    logp, lengths = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.long)
+    for p, group in enumerate(groups):
+        for k, r in enumerate(group.responses):
+            n = len(r.ids)
+            lengths[p, k] = n
+            ids[p, k, :n] = torch.tensor(r.ids, dtype=torch.long)
+            mask[p, k, :n] = torch.tensor(r.mask, dtype=torch.long)
+            logp[p, k, : len(r.logp)] = torch.tensor(r.logp)
+    batch = Batch(
+        trunks=tuple(torch.tensor(g.prompt_ids, dtype=torch.long) for g in groups),
+        lengths=lengths,
+        tensors={"ids": ids, "mask": mask},
+    )
+    sampled = all(len(r.logp) == len(r.ids) for g in groups for r in g.responses)
+    return batch.having(sampled_logp=logp) if sampled else batch

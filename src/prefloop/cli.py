@@ -1,0 +1,281 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .errors import PrefloopError
+from .terminal import Shown
+
+if TYPE_CHECKING:
+    from .loops.rounds import Rounds
+    from .recipe import Recipe
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+app = typer.Typer(
+    help="Close the loop of learning from human feedback: ask people, learn a reward, align, measure, ask again.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+console = Console()
+
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Change the recipe: path=value, for example optimiser.lr=1e-5.")
+]
+Out = Annotated[Path, typer.Option(help="The run folder.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A method's name, a .yaml file, module:name or file.py:name.")
+]
+
+
+def main() -> None:
+    """Run the command line: a user's mistake ends with its message and code 2, Ctrl-C with the way to go on."""
+    try:
+        app()
+    except PrefloopError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {_escaped(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@contextlib.contextmanager
+def _resumable(hint: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"\nStopped. Everything so far is kept; go on with:\n  {hint}", highlight=False)
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def demo(
+    method: Annotated[
+        str, typer.Option(help="How to align: ppo, rloo, grpo, dpo, raft or best-of-n.")
+    ] = "rloo",
+    people: Annotated[str, typer.Option(help="Who answers: simulated, or terminal for you.")] = "simulated",
+    out: Out = Path("runs/demo"),
+    model: Annotated[str, typer.Option(help="A folder, hub id, .gguf file or wheel:NAME; `A | B` tries A, then B.")] = "",
+    seed: Annotated[int, typer.Option(help="Another seed is another run.")] = 0,
+    resume: Resume = False,
+    changes: Set = None,
+) -> None:
+    """Align a small language model with people's preferences, and report what was gained.
+
+    Example: `prefloop demo --method ppo --out runs/ppo`
+    """
+    from .loops.demo import demo as make
+    from .recipe_file import with_changes
+    from .recipes import SMOLLM2
+
+    rounds = with_changes(make(method_name=method, people=people, model=model or SMOLLM2, seed=seed), changes or [])
+    _run(rounds, out, resume, f"prefloop demo --method {method} --people {people} --seed {seed} --out {out}")
+
+
+@app.command()
+def run(recipe: RecipeName, out: Out, resume: Resume = False, changes: Set = None) -> None:
+    """Run a recipe: a published method, one of your own, or a run folder's recipe.yaml.
+
+    Example: `prefloop run rloo --set score.reward=my_reward.py:cheerful --set steps=50 --out runs/mine`
+    """
+    from .loops.find import find
+
+    _run(find(recipe, changes or []), out, resume, f"prefloop run {recipe} --out {out}")
+
+
+def _run(value: Recipe | Rounds, out: Path, resume: bool, command: str) -> None:
+    from .feedback.terminal import Terminal
+    from .loops.rounds import Rounds
+    from .loops.run import run
+
+    keyboard = isinstance(value, Rounds) and value.people == "terminal"
+    who = os.environ.get("USER") or "you"
+    with _resumable(f"{command} --resume"):
+        result = run(
+            value,
+            out=out,
+            resume=resume,
+            people=Terminal(who=who, console=console, seed=value.seed) if keyboard else None,
+            progress=Shown(console),
+            command=command,
+        )
+    if isinstance(value, Rounds):
+        from .evaluation.summary import Summary
+        from .evaluation.wording import headline
+
+        summary = Summary.from_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))
+        console.print(f"\n{headline(summary)}", highlight=False)
+        for warning in summary.warnings:
+            console.print(f"warning: {warning}", style="yellow", highlight=False)
+        console.print(f"The report: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    else:
+        console.print(f"{len(result.metrics)} steps; the trained models are in {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def explain(recipe: RecipeName, changes: Set = None) -> None:
+    """Show every tensor of a recipe, who gives and who reads it, and which models load. Loads no weights.
+
+    Example: `prefloop explain ppo`
+    """
+    from .loops.find import find
+    from .plan import model_of, plan
+    from .recipe import Recipe
+
+    found = find(recipe, changes or [])
+    for one in (found,) if isinstance(found, Recipe) else (found.reward, found.policy):
+        needs = plan(one)
+        console.print(f"\n[bold]{one.name}[/]  {_escaped(one.summary)}\n{_escaped(one.paper)}", highlight=False)
+        console.print(
+            _table(
+                "tensors",
+                ("tensor", "shape", "given by", "read by"),
+                [(r.tensor, r.shape, r.producer, ", ".join(r.consumers) or "-") for r in needs.rows],
+            )
+        )
+        models = [
+            (
+                role,
+                one.models[role].source if one.models[role].source in one.models else model_of(one, role).source,
+                one.models[role].head,
+                "trained" if role in needs.outputs else "frozen",
+            )
+            for role in needs.roles or ("policy",)
+        ]
+        console.print(_table("models that load", ("role", "source", "head", "weights"), models))
+
+
+@app.command()
+def check(
+    recipe: RecipeName,
+    prompts: Annotated[int, typer.Option(help="How many prompts to look at.")] = 3,
+    changes: Set = None,
+) -> None:
+    """Show what the recipe would train on, token by token, and refuse what must not be trained on.
+
+    Prompt tokens are dim, learnt tokens green, holes yellow, the end token reversed.
+
+    Example: `prefloop check demo`
+    """
+    from .checking import pieces
+    from .loops.find import find
+    from .loops.preview import preview
+
+    seen = preview(find(recipe, changes or []), count=prompts, say=Shown(console).say)
+    styles = {"prompt": "dim", "learnt": "green", "hole": "yellow", "end": "reverse"}
+    for group in seen.groups:
+        console.rule()
+        for response in group.responses:
+            shown = pieces(group, response, seen.tokenizer)
+            line = "".join(f"[{styles[p.part]}]{_escaped(_visible(p.text))}[/]" for p in shown)
+            learnt = sum(p.tokens for p in shown if p.part in ("learnt", "end"))
+            console.print(line, highlight=False)
+            ended = "ends by itself" if shown[-1].part == "end" else f"cut ({response.finish})"
+            console.print(
+                f"  prompt {shown[0].tokens} tokens, learnt {learnt}, {ended}", style="italic", highlight=False
+            )
+    for problem in seen.problems:
+        console.print(f"[bold red]refused:[/] {_escaped(str(problem))}", highlight=False, soft_wrap=True)
+    if seen.problems:
+        raise typer.Exit(2)
+    console.print(f"{sum(len(g.responses) for g in seen.groups)} answers looked at; nothing to refuse.")
+
+
+@app.command()
+def sample(
+    model: Annotated[str, typer.Argument(help="A folder, hub id, .gguf file or wheel:NAME.")],
+    prompt: Annotated[list[str] | None, typer.Option(help="A prompt; may be given several times.")] = None,
+    k: Annotated[int, typer.Option(help="Answers to each prompt.")] = 1,
+    max_tokens: Annotated[int, typer.Option(help="The longest answer.")] = 64,
+    temperature: Annotated[float, typer.Option(help="0 takes the most probable token.")] = 1.0,
+    chat: Annotated[bool, typer.Option("--chat", help="Put the prompt through the chat template.")] = False,
+    seed: Annotated[int, typer.Option(help="Another seed, other answers.")] = 0,
+) -> None:
+    """Sample from a model.
+
+    Example: `prefloop sample runs/demo/policy --prompt "The old harbour was" -k 4`
+    """
+    from .models.load import load
+    from .recipe import Decoding, Model
+    from .sampling.local import LocalGenerator
+    from .text import Message, Prompt
+
+    decoder = load(Model(source=model), name="policy", say=Shown(console).say)
+    asked = [Prompt(messages=(Message(role="user", content=p),)) if chat else Prompt(text=p) for p in prompt or ["The"]]
+    decoding = Decoding(max_tokens=max_tokens, temperature=temperature)
+    for group in LocalGenerator(decoder).sample(asked, k=k, decoding=decoding, seed=seed):
+        for text in group.texts:
+            console.print(f"[dim]{_escaped(group.prompt.shown)}[/]{_escaped(text)}", highlight=False)
+
+
+@app.command()
+def methods(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    family: Annotated[str | None, typer.Option(help="direct, online, imitation or reward.")] = None,
+) -> None:
+    """List the published methods: name, paper, family, and what each needs.
+
+    Example: `prefloop methods --family online`
+    """
+    from .loops.catalogue import catalogue
+
+    rows = [r for r in catalogue() if family in (None, r["family"])]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    columns = ("name", "family", "needs", "what it does", "paper")
+    shown = [(r["name"], r["family"], ", ".join(r["needs"]), r["summary"], r["paper"]) for r in rows]
+    console.print(_table(f"{len(rows)} methods", columns, shown))
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(metavar="METHOD...", help="Methods; all when none is named.")] = None,
+) -> None:
+    """Measure how close methods come to the known optimum of a problem small enough to enumerate.
+
+    Ends with code 1 when any falls short.
+
+    Example: `prefloop verify dpo rloo`
+    """
+    from .recipes import methods as known
+    from .verify import verify as measure
+
+    table = _table("", ("method", "known answer", "distance", "at most", ""), [])
+    short = 0
+    for name in names or known():
+        verdict = measure(name)
+        short += not verdict.passed
+        mark = "[green]reached[/]" if verdict.passed else "[bold red]falls short[/]"
+        table.add_row(verdict.method, _escaped(verdict.what), f"{verdict.distance:.4f}", f"{verdict.bound:g}", mark)
+    console.print(table)
+    raise typer.Exit(1 if short else 0)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
+    table = Table(*columns, title=title or None, title_justify="left", title_style="bold")
+    for row in rows:
+        table.add_row(*(_escaped(str(cell)) for cell in row))
+    return table
+
+
+def _visible(text: str) -> str:
+    return text.replace("\n", "\\n")
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

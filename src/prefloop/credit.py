@@ -1,0 +1,162 @@
+"""Credit: from what was paid to the advantage of each choice. Pure functions that say what they give."""
+
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float, Int, Num
+from torch import Tensor
+
+from .bind import gives
+from .errors import RecipeError
+from .ops import present
+
+Deviation = Literal["population", "sample"]
+
+
+@gives("advantage", "returns")
+def gae(
+    token_reward: Float[Tensor, "P K T"],
+    old_value: Float[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    gamma: float = 1.0,
+    lam: float = 0.95,
+) -> tuple[Float[Tensor, "P K T"], Float[Tensor, "P K T"]]:
+    """Generalised advantage estimation, and the returns the critic learns from.
+
+        delta_t     = token_reward_t + gamma old_value_{t+1} - old_value_t
+        advantage_t = sum_l (gamma lam)^l delta_{t+l}
+        returns_t   = advantage_t + old_value_t
+
+    Schulman et al. 2015 (arXiv 1506.02438), equation 16, without whitening. `t + 1` is the next token that the model
+    chose: holes in the mask are stepped over, and rewards lying in them are not seen. The response ends after its last
+    chosen token, where the value is 0, also when it was cut for length. Both are 0 at tokens the model did not choose.
+
+    >>> import torch
+    >>> paid, old_value = torch.tensor([[[0.0, 9.0, 1.0]]]), torch.tensor([[[0.5, 9.0, 0.5]]])
+    >>> gae(paid, old_value, torch.tensor([[[1, 0, 1]]]), lam=0.5)
+    (tensor([[[0.2500, 0.0000, 0.5000]]]), tensor([[[0.7500, 0.0000, 1.0000]]]))
+    """
+    chosen = mask.bool()
+    advantage = torch.zeros_like(token_reward)
+    later = next_value = token_reward.new_zeros(mask.shape[:-1])
+    for t in reversed(range(mask.shape[-1])):
+        delta = token_reward[..., t] + gamma * next_value - old_value[..., t]
+        later = torch.where(chosen[..., t], delta + gamma * lam * later, later)
+        next_value = torch.where(chosen[..., t], old_value[..., t], next_value)
+        advantage[..., t] = torch.where(chosen[..., t], later, 0.0)
+    return advantage, torch.where(chosen, advantage + old_value, 0.0)
+
+
+@gives("advantage")
+def rloo(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
+    """Reward minus the mean reward of the other responses to the same prompt.
+
+        advantage_i = reward_i - 1/(K - 1) sum_{j != i} reward_j
+
+    REINFORCE leave-one-out: Kool et al. 2019; for language models Ahmadian et al. 2024 (arXiv 2402.14740). The baseline
+    does not depend on the response itself, so the policy gradient stays unbiased. K counts the responses that are
+    there; one without siblings gets 0.
+
+    Raises:
+        RecipeError: no prompt has two responses.
+
+    >>> import torch
+    >>> rloo(torch.tensor([[1.0, 0.0, 2.0]]), torch.ones(1, 3, 1))
+    tensor([[[ 0.0000],
+             [-1.5000],
+             [ 1.5000]]])
+    """
+    centred, count = _centred(reward, mask)
+    # The mean of the others lies K / (K - 1) times as far away as the mean of all.
+    return (centred * count / (count - 1).clamp(min=1)).unsqueeze(-1)
+
+
+@gives("advantage")
+def group_mean(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
+    """Reward minus the mean reward of all responses to the same prompt.
+
+        advantage_i = reward_i - 1/K sum_j reward_j
+
+    The advantage of Dr. GRPO (Liu et al. 2025, arXiv 2503.20783, section 3.2): GRPO's without the deviation, which
+    would give questions that are nearly always or never solved more weight. `rloo` is K / (K - 1) times this. K counts
+    the responses that are there; one without siblings gets 0.
+
+    Raises:
+        RecipeError: no prompt has two responses.
+
+    >>> import torch
+    >>> group_mean(torch.tensor([[1.0, 0.0, 2.0]]), torch.ones(1, 3, 1))
+    tensor([[[ 0.],
+             [-1.],
+             [ 1.]]])
+    """
+    return _centred(reward, mask)[0].unsqueeze(-1)
+
+
+@gives("advantage")
+def grpo(
+    reward: Float[Tensor, "P K"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    deviation: Deviation = "population",
+    eps: float = 1e-4,
+) -> Float[Tensor, "P K 1"]:
+    """Reward in standard deviations from the mean of all responses to the same prompt.
+
+        advantage_i = (reward_i - mean_j reward_j) / (std_j reward_j + eps)
+
+    DeepSeekMath (Shao et al. 2024, arXiv 2402.03300), section 4.1.2, outcome supervision. The paper has no `eps` and
+    does not say which deviation: "population" divides the squares by K, "sample" by K - 1 (as verl, OpenRLHF and TRL
+    do). K counts the responses that are there; one without siblings gets 0, and so does a group paid alike.
+
+    Raises:
+        RecipeError: no prompt has two responses, or `deviation` is neither of the two.
+
+    >>> import torch
+    >>> grpo(torch.tensor([[1.0, 0.0, 2.0]]), torch.ones(1, 3, 1), eps=0.0)
+    tensor([[[ 0.0000],
+             [-1.2247],
+             [ 1.2247]]])
+    """
+    if deviation not in get_args(Deviation):
+        raise RecipeError(f"`deviation` of `grpo` is {deviation!r}: it is one of 'population' and 'sample'.")
+    centred, count = _centred(reward, mask)
+    divisor = count if deviation == "population" else (count - 1).clamp(min=1)
+    spread = (centred.square().sum(-1, keepdim=True) / divisor).sqrt()
+    return (centred / (spread + eps)).unsqueeze(-1)
+
+
+@gives("advantage")
+def batch_mean(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
+    """Reward minus the mean reward of all responses in the batch.
+
+        advantage_pk = reward_pk - mean_{p'k'} reward_p'k'
+
+    The plainest baseline of REINFORCE (Williams 1992), with the batch mean in place of a running one. A response is
+    part of its own baseline, which shrinks the expected gradient by (N - 1) / N for N responses and does not turn it.
+    Responses that are missing get 0.
+
+    >>> import torch
+    >>> batch_mean(torch.tensor([[1.0], [3.0]]), torch.ones(2, 1, 1)).flatten()
+    tensor([-1.,  1.])
+    """
+    there = present(mask)
+    mean = torch.where(there, reward, 0.0).sum() / there.sum()
+    return torch.where(there, reward - mean, 0.0).unsqueeze(-1)
+
+
+def _centred(
+    reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]
+) -> tuple[Float[Tensor, "P K"], Int[Tensor, "P 1"]]:
+    """Rewards minus the mean of their group, 0 where missing; and how many responses each group has (at least 1)."""
+    there = present(mask)
+    count = there.sum(-1, keepdim=True)
+    if (count < 2).all():
+        raise RecipeError(
+            "no prompt has two responses, so there is nothing to compare a response with and every advantage would be "
+            "0. Sample at least 2 responses to each prompt, or take credit from a critic (`gae`)."
+        )
+    count = count.clamp(min=1)
+    mean = torch.where(there, reward, 0.0).sum(-1, keepdim=True) / count
+    return torch.where(there, reward - mean, 0.0), count

@@ -1,0 +1,53 @@
+"""Everything prefloop raises on purpose.
+
+    PrefloopError
+    ├── RecipeError      a recipe that cannot mean anything (also a ValueError)
+    ├── DataError        prompts, feedback or files that cannot be used (also a ValueError)
+    ├── ModelError       a model that cannot be found, loaded or given the asked-for head (also a ValueError)
+    ├── RewardError      a reward or objective of the user's own that failed on a sample (also a RuntimeError)
+    └── RunError         a run folder, disk or process that stands in the way (also a RuntimeError)
+
+A message names the cause, the place and the mend, in this order. The command line prints it without a traceback
+and exits with code 2; in Python it is an ordinary exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PrefloopError(Exception):
+    """Base of every error prefloop raises on purpose."""
+
+
+class RecipeError(PrefloopError, ValueError):
+    """A recipe that cannot be run: an unknown knob, a tensor nobody provides, a shape that does not fit."""
+
+
+class DataError(PrefloopError, ValueError):
+    """Prompts, feedback or files that cannot be used as they are."""
+
+
+class ModelError(PrefloopError, ValueError):
+    """A model that cannot be found, loaded, or given the head it was asked for."""
+
+
+class RewardError(PrefloopError, RuntimeError):
+    """A function of the user's own that raised, or returned what cannot be used, on a named sample."""
+
+
+class RunError(PrefloopError, RuntimeError):
+    """A run folder, a disk or a process that stands in the way of the run."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A "did you mean" ending for an error message; empty when nothing known is close.
+
+    >>> nearest("smothing", ["beta", "smoothing"])
+    ' Did you mean `smoothing`?'
+    >>> nearest("xyz", ["beta", "smoothing"])
+    ''
+    """
+    close = get_close_matches(word, list(known), n=1)
+    return f" Did you mean `{close[0]}`?" if close else ""

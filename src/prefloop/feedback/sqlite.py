@@ -1,0 +1,82 @@
+"""Everything that is true of SQLite only: how it is opened, how it is kept append-only, what its errors mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, PrimaryKeyConstraint, Table, UniqueConstraint, event
+from sqlalchemy.exc import DBAPIError
+
+from ..errors import DataError, PrefloopError, RunError
+
+
+def tune(engine: Engine, wait: float) -> None:
+    """Write-ahead log, full synchronisation, foreign keys, and `wait` seconds of patience with other writers.
+
+    Transactions of an engine with the execution option `writes` take the write lock when they begin: one that reads
+    first and writes later would be refused, without waiting, whenever somebody else wrote in between.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _open(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver would otherwise begin transactions of its own
+        for pragma in (
+            f"busy_timeout = {round(wait * 1000)}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+def make_append_only(connection: Connection, metadata: MetaData) -> None:
+    """Triggers that abort every update, delete and replacement of a stored row, whichever program attempts it."""
+    for table in metadata.tables.values():
+        for action in ("UPDATE", "DELETE", f"INSERT ON {table.name} WHEN {_already_there(table)}"):
+            verb, _, condition = action.partition(" ")
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER IF NOT EXISTS {table.name}_append_only_{verb.lower()} BEFORE {verb} "
+                f"{condition or f'ON {table.name}'} BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
+            )
+
+
+def _already_there(table: Table) -> str:
+    keys = (c for c in table.constraints if isinstance(c, PrimaryKeyConstraint | UniqueConstraint))
+    same = (" AND ".join(f'"{column.name}" = NEW."{column.name}"' for column in key.columns) for key in keys)
+    return f"EXISTS (SELECT 1 FROM {table.name} WHERE {' OR '.join(f'({s})' for s in same)})"
+
+
+_FAULTS: dict[str, tuple[type[PrefloopError], str, str]] = {
+    "SQLITE_FULL": (RunError, "the disk is full", "Free some space and run the same command again"),
+    "SQLITE_IOERR": (RunError, "the disk refused to read or write", "Check its free space and health, then try again"),
+    "SQLITE_BUSY": (RunError, "another process is holding it", "Wait for that process or end it, then try again"),
+    "SQLITE_READONLY": (RunError, "it may not be written", "Give yourself write permission on the file and its folder"),
+    "SQLITE_CANTOPEN": (RunError, "it cannot be opened", "Make its folder, and check that the path is a file"),
+    "SQLITE_NOTADB": (
+        DataError,
+        "it is not an SQLite database",
+        "Give the path of a feedback store, or of no file yet",
+    ),
+    "SQLITE_CORRUPT": (
+        DataError,
+        "it is damaged",
+        "Restore a copy, or save what can be read with `sqlite3 FILE .recover`",
+    ),
+}
+
+
+def explain(error: DBAPIError, place: str) -> PrefloopError:
+    """The error a person can act on: what is wrong with the store at `place`, and what mends it."""
+    code = getattr(error.orig, "sqlite_errorname", "")
+    for name, (kind, cause, mend) in _FAULTS.items():
+        if code.startswith(name):
+            kept = " What was committed is kept." if kind is RunError else ""
+            return kind(f"the feedback store cannot be used: {cause} ({place}). {mend}.{kept}")
+    return RunError(
+        f"the feedback store answered `{error.orig}` ({place}). If it was written by another program or version, give "
+        "another path. What was committed is kept."
+    )

@@ -1,0 +1,86 @@
+"""The learner in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..batch import Batch
+from ..recipe import Optimiser
+from .learner import Loss
+from .optimiser import MasterAdamW
+
+
+class LocalLearner:
+    """Trains the models of a plan on one machine.
+
+    A batch within `settings.tokens` takes the direct way, one forward and one backward. A larger one goes in parts:
+    all outputs are inferred without gradient, the loss is differentiated with respect to them, and that gradient is
+    pushed through each part (GradCache, arXiv 2101.06983). Both give the same gradient, whatever the loss couples.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, Any],
+        outputs: Mapping[str, tuple[str, ...]],
+        settings: Optimiser,
+        *,
+        temperature: float = 1.0,
+    ) -> None:
+        """`networks` by role; `outputs` names what each is asked for (`Plan.outputs`)."""
+        self.networks = {role: networks[role] for role in outputs}
+        self.outputs, self.settings, self.temperature = dict(outputs), settings, temperature
+        self.optimisers = {r: MasterAdamW(list(n.parameters()), settings) for r, n in self.networks.items()}
+        self.steps = 0
+
+    def _outputs(self, batch: Batch) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for role, network in self.networks.items():
+            found |= network.outputs(batch, self.outputs[role], temperature=self.temperature)
+        return found
+
+    @torch.no_grad()
+    def infer(self, batch: Batch) -> dict[str, Tensor]:
+        """See `Learner.infer`."""
+        parts = [self._outputs(batch.rows(a, b)) for a, b in batch.split(self.settings.tokens)]
+        return {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
+
+    def push(self, batch: Batch, gradients: Mapping[str, Tensor]) -> None:
+        """See `Learner.push`."""
+        for a, b in batch.split(self.settings.tokens):
+            given = {n: g[a:b] for n, g in gradients.items() if bool(g[a:b].any())}
+            if given:
+                outputs = self._outputs(batch.rows(a, b))
+                torch.autograd.backward([outputs[n] for n in given], list(given.values()))
+
+    def update(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
+        """See `Learner.update`."""
+        if len(list(batch.split(self.settings.tokens))) == 1:
+            outputs = self._outputs(batch)
+            loss(outputs).backward()
+            return {n: o.detach() for n, o in outputs.items()}
+        leaves = {n: o.requires_grad_() for n, o in self.infer(batch).items()}
+        loss(leaves).backward()
+        self.push(batch, {n: o.grad for n, o in leaves.items() if o.grad is not None})
+        return {n: o.detach() for n, o in leaves.items()}
+
+    def step(self, lr: float) -> dict[str, float]:
+        """See `Learner.step`."""
+        norms = {role: optimiser.step(lr) for role, optimiser in self.optimisers.items()}
+        self.steps += 1
+        for network in self.networks.values():
+            network.version = f"{network.version.rpartition('@')[0]}@{self.steps}"
+        return norms
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything a later `restore` needs, as named tensors."""
+        return {f"{r}/{n}": t for r, o in self.optimisers.items() for n, t in o.state().items()}
+
+    def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from what `state` gave after `steps` steps."""
+        for role, optimiser in self.optimisers.items():
+            optimiser.restore({n.partition("/")[2]: t for n, t in tensors.items() if n.partition("/")[0] == role})
+        self.steps = steps

@@ -1,0 +1,138 @@
+"""One update: from a scored batch to an optimiser step, for any recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..batch import Batch
+from ..bind import Bound
+from ..dials import Dial
+from ..errors import RecipeError
+from ..metrics import measure
+from ..plan import Plan
+from ..recipe import Recipe
+from ..reduce import weights
+from .learner import Learner, Network
+
+
+class Dials:
+    """The current setting of every knob of a recipe that moves, by its path in the recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Find the dials of a recipe and set each to its start."""
+        self.dials: dict[str, Dial] = {}
+        pieces = [(f"derive.{i}", b) for i, b in enumerate(recipe.derive)]
+        pieces += [(f"objective.{i}.objective", t.objective) for i, t in enumerate(recipe.objective)]
+        for path, bound in pieces:
+            self.dials |= {f"{path}.{k}": v for k, v in bound.knobs.items() if isinstance(v, Dial)}
+        self.dials |= {f"objective.{i}.weight": t.weight for i, t in enumerate(recipe.objective) if _moves(t.weight)}
+        if isinstance(recipe.optimiser.lr, Dial):
+            self.dials["optimiser.lr"] = recipe.optimiser.lr
+        self.now = {path: dial.start() for path, dial in self.dials.items()}
+
+    def get(self, path: str, fixed: Any) -> float:
+        """The setting at a path, or the fixed number that stands there."""
+        return self.now.get(path, fixed)
+
+    def knobs(self, path: str, bound: Bound) -> dict[str, float]:
+        """The moving knobs of one piece."""
+        return {k: self.now[f"{path}.{k}"] for k in bound.knobs if f"{path}.{k}" in self.now}
+
+    def turn(self, *, step: int, steps: int, metrics: Mapping[str, float]) -> None:
+        """Move every dial on, after a step ended with these metrics."""
+        self.now = {
+            path: dial.next(self.now[path], step=step, steps=steps, metrics=metrics)
+            for path, dial in self.dials.items()
+        }
+
+
+def _moves(x: Any) -> bool:
+    return isinstance(x, Dial)
+
+
+@torch.no_grad()
+def with_frozen(
+    batch: Batch, plan: Plan, networks: Mapping[str, Network], *, tokens: int, temperature: float
+) -> Batch:
+    """The batch with `<role>_logp` of every frozen model the recipe reads."""
+    found = {}
+    for role in plan.frozen:
+        parts = [
+            networks[role].outputs(batch.rows(a, b), ("logp",), temperature=temperature)["logp"]
+            for a, b in batch.split(tokens)
+        ]
+        found[f"{role}_logp"] = torch.cat(parts)
+    return batch.having(**found)
+
+
+def update(
+    recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int
+) -> dict[str, float]:
+    """Minimise the recipe's objective on one batch: all its passes and minibatches; the metrics of the first step.
+
+    The derived tensors are computed once, from the outputs as they are before anything moves.
+    """
+    lr = dials.get("optimiser.lr", recipe.optimiser.lr)
+    if recipe.passes == recipe.minibatches == 1:
+        # Nothing moves in between: the outputs of the update itself are the old ones.
+        tensors: dict[str, Tensor] = {}
+
+        def first(outputs: Mapping[str, Tensor]) -> Tensor:
+            tensors.update(derived(recipe, batch, outputs, dials))
+            return loss(recipe, outputs, tensors, dials)
+
+        outputs = learner.update(batch, first)
+        metrics = {**measure({**tensors, **outputs}), "loss": float(loss(recipe, outputs, tensors, dials))}
+        return {**metrics, **_norms(learner.step(lr)), "lr": lr}
+
+    full = derived(recipe, batch, learner.infer(batch), dials)
+    whole = batch.having(**full)
+    metrics = {}
+    for turn in range(recipe.passes):
+        order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(seed + turn)).tolist()
+        for part in range(recipe.minibatches):
+            some = whole.take(order[part :: recipe.minibatches])
+            outputs = learner.update(some, lambda o, some=some: loss(recipe, o, some.tensors, dials))  # type: ignore[misc]
+            norms = _norms(learner.step(lr))
+            latest = measure({**some.tensors, **outputs})
+            metrics = {**latest, **norms, **metrics, "ratio_far": latest.get("ratio_far", 0.0)}
+            metrics["loss"] = float(loss(recipe, outputs, some.tensors, dials))
+    return {**metrics, **measure(full), "lr": lr}
+
+
+def _norms(norms: Mapping[str, float]) -> dict[str, float]:
+    return {f"gradient_{role}": norm for role, norm in norms.items()}
+
+
+@torch.no_grad()
+def derived(
+    recipe: Recipe, batch: Batch, outputs: Mapping[str, Tensor], dials: Dials
+) -> dict[str, Tensor]:
+    """The batch's tensors, the outputs frozen as `old_`, and everything the recipe derives from them."""
+    frozen = {f"old_{n}": o.detach() for n, o in outputs.items() if n in ("logp", "value")}
+    tensors = {**batch.tensors, **{n: o.detach() for n, o in outputs.items() if n == "entropy"}, **frozen}
+    for i, bound in enumerate(recipe.derive):
+        result = bound(tensors, dials.knobs(f"derive.{i}", bound))
+        results = result if isinstance(result, tuple) else (result,)
+        if len(results) != len(bound.gives):
+            raise RecipeError(f"`{bound.name}` returned {len(results)} tensors and is marked to give {bound.gives}.")
+        tensors.update(zip(bound.gives, results, strict=True))
+    return tensors
+
+
+def loss(recipe: Recipe, outputs: Mapping[str, Tensor], tensors: Mapping[str, Tensor], dials: Dials) -> Tensor:
+    """The recipe's objective: every term times its share, summed."""
+    named = {**tensors, **outputs}
+    total = torch.zeros((), dtype=next(iter(outputs.values())).dtype)
+    for i, term in enumerate(recipe.objective):
+        terms = term.objective(named, dials.knobs(f"objective.{i}.objective", term.objective))
+        share = weights(
+            terms.shape, named["mask"], per=term.per, constant=term.constant, importance=named.get("weight")
+        )
+        total = total + dials.get(f"objective.{i}.weight", term.weight) * (share.to(terms) * terms).sum()
+    return total
+

@@ -1,0 +1,1 @@
+"""Loops: plain functions that sample, score, learn, ask and measure, in the order a reader expects."""

@@ -1,0 +1,32 @@
+"""The published methods as plain rows: what each is, and what it needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..plan import plan
+from ..recipes import methods
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """One row for every method: name, family, paper, summary, needs.
+
+    >>> [row["needs"] for row in catalogue() if row["name"] == "dpo"]
+    [['pairs', 'policy', 'ref']]
+    """
+    rows = []
+    for make in methods().values():
+        recipe = make()
+        needs = plan(recipe)
+        takes = ["prompts"] if recipe.sample else ["pairs" if needs.pairwise else "judged answers"]
+        roles = list(needs.roles) if recipe.objective else ["policy", *needs.roles]
+        rows.append(
+            {
+                "name": recipe.name,
+                "family": recipe.family,
+                "paper": recipe.paper,
+                "summary": recipe.summary,
+                "needs": [*takes, *roles],
+            }
+        )
+    return rows

@@ -1,0 +1,59 @@
+"""The demo: stylistic continuation (Ziegler et al. 2019, section 3.1) at the size of a laptop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..errors import RecipeError, nearest
+from ..feedback.people import Pool
+from ..feedback.taste import sentiment
+from ..recipe import Decoding, Recipe
+from ..recipes import SMOLLM2, method
+from ..recipes.choice import choice
+from .rounds import Rounds
+
+TOKENS = 24
+METHODS: dict[str, dict[str, float]] = {
+    "ppo": {"lr": 3e-5, "beta": 0.05, "steps": 24},
+    "rloo": {"lr": 3e-5, "beta": 0.05, "steps": 32},
+    "grpo": {"lr": 3e-5, "beta": 0.05, "steps": 32},
+    "dpo": {"lr": 2e-5, "beta": 0.1},
+    "raft": {"lr": 3e-5, "steps": 32},
+    "best-of-n": {"n": 8},
+}
+"""The methods the demo offers, with the knobs that suit its size."""
+
+
+def demo(
+    *, method_name: str = "rloo", people: str = "simulated", model: str = SMOLLM2, seed: int = 0, rounds: int = 2
+) -> Rounds:
+    """The demo as a value: openings continued by a small model, for people who like cheerful endings.
+
+    Raises:
+        RecipeError: a method the demo does not offer.
+    """
+    if method_name not in METHODS:
+        raise RecipeError(
+            f"the demo has no method `{method_name}`.{nearest(method_name, METHODS)} It has: {', '.join(METHODS)}."
+        )
+    simulated = people == "simulated"
+    return Rounds(
+        title="Stylistic continuation",
+        task="Continue the opening of a story or a description so that people like how it goes on.",
+        policy=_policy(method_name, model),
+        reward=choice(model=model, lr=2e-5, batch=8, epochs=2),
+        people=Pool(taste=sentiment, seed=seed) if simulated else "terminal",
+        gold=sentiment if simulated else None,
+        gold_scale="VADER sentiment of the continuation, from -1 (bitter) to 1 (glowing)" if simulated else "",
+        questions=160 if simulated else 24,
+        rounds=rounds,
+        decoding=Decoding(max_tokens=TOKENS),
+        seed=seed,
+    )
+
+
+def _policy(name: str, model: str) -> Recipe:
+    recipe = method(name)(model=model, **METHODS[name])
+    if recipe.sample is None:
+        return recipe
+    return replace(recipe, sample=replace(recipe.sample, decoding=Decoding(max_tokens=TOKENS)))

@@ -1,0 +1,48 @@
+"""A recipe by the name a person gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..bind import resolve
+from ..errors import RecipeError, nearest
+from ..recipe import Recipe
+from ..recipe_file import read, with_changes
+from ..recipes import methods
+from .demo import demo
+from .rounds import Rounds
+
+
+def find(reference: str, changes: Sequence[str] = ()) -> Recipe | Rounds:
+    """The recipe at a `.yaml` file, an import path (`module:name`, `file.py:name`), or under a method's name.
+
+    A function found at an import path is called without arguments. `changes` are `path=value`.
+
+    Raises:
+        RecipeError: nothing is found, or what is found is no recipe.
+
+    >>> find("dpo", ["optimiser.lr=3e-6"]).optimiser.lr
+    3e-06
+    """
+    if reference.endswith((".yaml", ".yml")):
+        found = read(Path(reference), changes)
+    else:
+        if ":" in reference:
+            found = resolve(reference)
+            found = found() if callable(found) else found
+        elif reference == "demo":
+            found = demo()
+        elif reference.replace("_", "-") in methods():
+            found = methods()[reference.replace("_", "-")]()
+        else:
+            known = ("demo", *methods())
+            raise RecipeError(
+                f"`{reference}` is no recipe.{nearest(reference, known)} Give a .yaml file, an import path "
+                f"(module:name or file.py:name), or one of: {', '.join(known)}."
+            )
+        if isinstance(found, (Recipe, Rounds)):
+            found = with_changes(found, changes)
+    if not isinstance(found, (Recipe, Rounds)):
+        raise RecipeError(f"`{reference}` is a {type(found).__name__}, not a Recipe or Rounds.")
+    return found

@@ -1,0 +1,151 @@
+"""One loop for every method: draw or take a batch, score it, learn from it, again."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..batch import Batch, assemble
+from ..errors import DataError, PrefloopError, RunError
+from ..learning import checkpoint
+from ..learning.local import LocalLearner
+from ..learning.update import Dials, update, with_frozen
+from ..models.encode import for_model
+from ..plan import Plan, plan
+from ..recipe import Recipe
+from ..sampling.generator import Generator
+from ..scoring.scorer import score
+from ..text import Group, Prompt
+from .interrupt import Patience
+from .progress import Progress, Silent
+from .seeds import endless, seed_of
+
+OnStep = Callable[[int, dict[str, float], Sequence[Group]], None]
+"""Told of every step: its number, its metrics, and the groups it learnt from."""
+
+
+def optimise(
+    recipe: Recipe,
+    *,
+    networks: Mapping[str, Any],
+    generator: Generator | None = None,
+    prompts: Sequence[Prompt] = (),
+    judged: Sequence[Group] = (),
+    on_step: OnStep = lambda *_: None,
+    progress: Progress | None = None,
+    folder: Path | None = None,
+    title: str = "",
+) -> None:
+    """Run a recipe: online on `prompts` with a `generator`, offline on `judged` groups (best response first).
+
+    The networks are trained in place. With a `folder` the state is written there every `recipe.checkpoint` steps, when
+    Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from.
+
+    Raises:
+        DataError: nothing to learn from.
+        KeyboardInterrupt: after Ctrl-C, with the state written.
+    """
+    needs = plan(recipe)
+    temperature = recipe.sample.decoding.temperature if recipe.sample else 1.0
+    draw: Callable[[int], tuple[Batch, Sequence[Group]]]
+    if recipe.sample is not None:
+        if generator is None or not prompts:
+            raise DataError(f"`{recipe.name}` samples and was given no prompts.")
+        draw, steps = _online(recipe, needs, networks, generator, prompts, temperature), recipe.steps or 0
+    else:
+        if not judged:
+            raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
+        draw = _offline(recipe, needs, networks, judged, temperature)
+        steps = recipe.steps or math.ceil((recipe.epochs or 1) * len(judged) / recipe.batch)
+
+    wanted = {
+        role: (*names, "entropy") if "logp" in names and "entropy" not in names else names
+        for role, names in needs.outputs.items()
+    }
+    learner = LocalLearner(networks, wanted, recipe.optimiser, temperature=temperature)
+    dials, first = Dials(recipe), 0
+    state = checkpoint.read(folder) if folder else None
+    if state is not None:
+        tensors, facts = state
+        learner.restore(tensors, facts["steps"])
+        dials.now, first = facts["dials"], facts["step"]
+
+    def keep(step: int) -> None:
+        if folder is not None:
+            checkpoint.write(folder, learner.state(), {"step": step, "steps": learner.steps, "dials": dials.now})
+
+    with (progress or Silent()).stage(title or recipe.name, steps) as bar, Patience() as patience:
+        bar.advance(first)
+        for step in range(first, steps):
+            began = time.monotonic()
+            try:
+                batch, groups = draw(step)
+            except PrefloopError:
+                keep(step)
+                raise
+            metrics = update(recipe, learner, batch, dials, seed=seed_of(recipe.seed, "minibatches", step))
+            dials.turn(step=step, steps=steps, metrics=metrics)
+            metrics |= {"tokens": float(sum(batch.tokens)), "seconds": time.monotonic() - began}
+            if recipe.sample is not None:
+                metrics["tokens_sampled"] = float(sum(len(r.ids) for g in groups for r in g.responses))
+            on_step(step, metrics, groups)
+            bar.advance(1, _note(metrics))
+            if patience.asked or (step + 1) % recipe.checkpoint == 0:
+                keep(step + 1)
+            if patience.asked:
+                raise KeyboardInterrupt
+
+
+def _online(
+    recipe: Recipe,
+    needs: Plan,
+    networks: Mapping[str, Any],
+    generator: Generator,
+    prompts: Sequence[Prompt],
+    temperature: float,
+) -> Callable[[int], tuple[Batch, Sequence[Group]]]:
+    sample = recipe.sample
+    assert sample is not None
+    if recipe.steps is None:
+        raise RunError(f"`{recipe.name}` samples without end: give it `steps`.")
+
+    def draw(step: int) -> tuple[Batch, Sequence[Group]]:
+        some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
+        seed = seed_of(recipe.seed, "sample", step)
+        groups = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
+        batch = assemble(groups)
+        for name, scorer in recipe.score.items():
+            batch = batch.having(**{name: score(scorer, groups, networks)})
+        for select in recipe.select:
+            batch = batch.keep(select(batch.tensors))
+        tokens = recipe.optimiser.tokens
+        return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
+
+    return draw
+
+
+def _offline(
+    recipe: Recipe, needs: Plan, networks: Mapping[str, Any], judged: Sequence[Group], temperature: float
+) -> Callable[[int], tuple[Batch, Sequence[Group]]]:
+    """Batches of judged data; what the frozen models think of it is worked out once."""
+    reader = networks[next(iter(needs.outputs))]
+    tokenizer = getattr(reader, "tokenizer", None)
+    data = assemble([for_model(g, tokenizer) for g in judged] if tokenizer else judged)
+    data = with_frozen(data, needs, networks, tokens=recipe.optimiser.tokens, temperature=temperature)
+
+    def draw(step: int) -> tuple[Batch, Sequence[Group]]:
+        index = endless(len(judged), recipe.batch, step, recipe.seed, "data")
+        return data.take(index), [judged[i] for i in index]
+
+    return draw
+
+
+def _note(metrics: Mapping[str, float]) -> str:
+    shown = [n for n in ("reward", "kl", "accuracy", "loss") if n in metrics][:2]
+    return "  ".join(f"{n} {metrics[n]:.2f}" for n in shown)
+
+
+

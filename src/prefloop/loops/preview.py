@@ -1,0 +1,46 @@
+"""A look at what a recipe would train on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..checking import Problem, problems
+from ..models.encode import for_model
+from ..models.load import load
+from ..plan import model_of, plan
+from ..prompts import OPENINGS, load_prompts
+from ..recipe import Decoding, Model, Recipe
+from ..sampling.local import LocalGenerator
+from ..text import Group
+from .rounds import Rounds
+from .run import judged_answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A few groups in the tokens of the model that would learn from them, and what is wrong with them."""
+
+    groups: tuple[Group, ...]
+    tokenizer: Any
+    problems: tuple[Problem, ...]
+
+
+def preview(found: Recipe | Rounds, *, count: int, say: Callable[[str], None]) -> Preview:
+    """Sample or read `count` groups as the recipe would, in the tokens of the model it trains."""
+    recipe = found.policy if isinstance(found, Rounds) else found
+    plan(recipe)
+    role = next((r for r, m in recipe.models.items() if m.train), "policy")
+    decoder = load(Model(source=model_of(recipe, role).source), name=role, say=say)
+    groups: Sequence[Group]
+    if isinstance(found, Rounds) or recipe.sample is not None:
+        prompts = load_prompts(found.prompts or OPENINGS).train[:count]
+        decoding = recipe.sample.decoding if recipe.sample else Decoding(max_tokens=24)
+        groups = LocalGenerator(decoder).sample(prompts, k=2, decoding=decoding, seed=recipe.seed)
+    else:
+        groups = [for_model(g, decoder.tokenizer) for g in judged_answers(recipe)]
+    wrong = problems(groups, decoder.tokenizer, context=decoder.context)
+    return Preview(groups=tuple(groups[:count]), tokenizer=decoder.tokenizer, problems=tuple(wrong))
+
+

@@ -1,0 +1,356 @@
+"""The whole loop: sample, choose what to ask, ask, fit a reward model, optimise against it, measure; again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+
+from ..bind import Bound
+from ..errors import DataError, RunError
+from ..evaluation.held_out import Gold, Measured, measure_policy
+from ..feedback.choose import at_random, least_certain
+from ..feedback.people import Pool
+from ..feedback.sources import Source, chance
+from ..feedback.store import Store
+from ..learning import checkpoint
+from ..models.load import fetch, save
+from ..plan import plan
+from ..prompts import OPENINGS, Prompts, load_prompts
+from ..recipe import Decoding, Model, Recipe
+from ..sampling.best import BestOf
+from ..sampling.generator import Generator
+from ..sampling.local import LocalGenerator
+from ..scoring.model import model_score, normalise
+from ..scoring.scorer import score
+from ..text import Group, Kind, Question
+from .networks import load_networks
+from .optimise import optimise
+from .progress import Progress
+from .run_folder import RunFolder
+from .seeds import order, seed_of
+
+Choose = Callable[..., list[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """The whole loop as a value.
+
+    policy: the method that aligns the model; a recipe without `sample` learns from the people's pairs directly.
+    reward: the recipe that fits the reward model to the answers of all rounds so far.
+    people: simulated people, or "terminal" for the person at the keyboard. gold: the people's true taste where it is
+    known, for measuring only; nothing that learns ever reads it.
+    candidates: prompts answered in each round, of which `questions` are asked about, `comparisons` of them as pairs of
+    answers and the others as a choice among all. choose: how, once there is a reward model; at random before.
+    held_out: prompts measured on; `judged` of them are also put to all the people in every round.
+    """
+
+    title: str
+    task: str
+    policy: Recipe
+    reward: Recipe
+    people: Pool | Literal["terminal"]
+    gold: Gold | None = None
+    gold_scale: str = ""
+    prompts: str = OPENINGS
+    rounds: int = 2
+    candidates: int = 200
+    questions: int = 160
+    comparisons: float = 0.25
+    choose: Choose = least_certain
+    held_out: int = 100
+    judged: int = 40
+    k: int = 4
+    decoding: Decoding = field(default_factory=lambda: Decoding(max_tokens=24))
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class State:
+    """What is in memory during a run."""
+
+    rounds: Rounds
+    folder: RunFolder
+    store: Store
+    prompts: Prompts
+    people: Source
+    progress: Progress
+    networks: dict[str, Any]
+    generator: Generator
+    origin: str
+
+    @property
+    def gold(self) -> Gold | None:
+        """The people's true taste, where it is known."""
+        return self.rounds.gold
+
+
+def run_rounds(rounds: Rounds, folder: RunFolder, *, people: Source, progress: Progress) -> State:
+    """Run the loop, or go on with it; every stage that the folder lists as done is taken from there."""
+    state = _begin(rounds, folder, people, progress)
+    if not folder.done("0/measure"):
+        _measure(state, 0)
+    for number in range(1, rounds.rounds + 1):
+        for name, stage in STAGES.items():
+            if not folder.done(f"{number}/{name}"):
+                stage(state, number)
+            elif name in _WEIGHTS:
+                _reload(state, number, name)
+    return state
+
+
+def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress) -> State:
+    if rounds.policy.sample is not None and rounds.policy.objective and rounds.policy.steps is None:
+        raise RunError(f"`{rounds.policy.name}` samples without end: give it `steps`.")
+    needs, fitted = plan(rounds.policy), plan(rounds.reward)  # refuses a bad recipe before anything is loaded
+    prompts = load_prompts(rounds.prompts)
+    if len(prompts.held_out) < rounds.held_out or len(prompts.train) < rounds.candidates:
+        raise DataError(
+            f"the run wants {rounds.candidates} prompts a round and {rounds.held_out} held out, and {rounds.prompts} "
+            f"has {len(prompts.train)} and {len(prompts.held_out)}: lower `candidates` or `held_out`, or add prompts."
+        )
+    store = Store.open(folder.path / "feedback.sqlite")
+    origin = fetch(rounds.policy.models["policy"].source, say=progress.say).origin
+    progress.say(f"model: {origin}")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of(rounds.seed, "new heads"))
+        networks = load_networks(rounds.reward, fitted, say=progress.say)
+        networks |= load_networks(rounds.policy, needs, given=networks, say=progress.say)
+        if "policy" not in networks:
+            networks |= load_networks(rounds.policy, replace(needs, scorers=("policy",)), given=networks)
+        if "ref" not in networks:
+            networks |= _reference(rounds.policy, networks)
+    return State(
+        rounds=rounds,
+        folder=folder,
+        store=store,
+        prompts=prompts,
+        people=people,
+        progress=progress,
+        networks=networks,
+        generator=LocalGenerator(networks["policy"]),
+        origin=origin,
+    )
+
+
+def _reference(recipe: Recipe, networks: dict[str, Any]) -> dict[str, Any]:
+    """The model as it was before the run, to measure against; the policy itself where nothing trains it."""
+    if not recipe.models["policy"].train:
+        return {"ref": networks["policy"]}
+    with_ref = replace(recipe, models={**recipe.models, "ref": Model(source="policy")})
+    needs = replace(plan(recipe), outputs={}, frozen=("ref",), scorers=())
+    return load_networks(with_ref, needs, given={"policy": networks["policy"]})
+
+
+def _ask(state: State, number: int) -> None:
+    """Sample, choose, put the questions, and wait for the answers."""
+    rounds, folder = state.rounds, state.folder
+    if not folder.done(f"{number}/sample"):
+        with folder.stage(f"{number}/sample") as facts:
+            questions = [*_training_questions(state, number, facts), *_held_out_questions(state, number)]
+            state.store.add_questions(questions)
+    open_questions = [q for q in state.store.questions(round=number) if not _answered(state, q)]
+    with folder.stage(f"{number}/ask") as facts, state.progress.stage(f"round {number}: ask", len(open_questions)) as bar:
+        state.people.ask(open_questions, lambda answers: (state.store.add_answers(answers), bar.advance(1))[0])
+        facts["answers"] = len(state.store.answers(rounds=(number,)))
+        if not state.store.choices(rounds=range(1, number + 1)):
+            raise DataError("nobody has answered a question yet, so there is nothing to learn from: resume and answer some.")
+
+
+def _answered(state: State, question: Question) -> bool:
+    return any(a.question == question.id for a in state.store.answers(rounds=(question.round,)))
+
+
+def _training_questions(state: State, number: int, facts: dict[str, float]) -> list[Question]:
+    rounds = state.rounds
+    index = order(len(state.prompts.train), rounds.seed, "candidates", number)[: rounds.candidates]
+    prompts = [state.prompts.train[i] for i in index]
+    decoding = rounds.decoding
+    with state.progress.stage(f"round {number}: sample", len(prompts) * rounds.k * decoding.max_tokens) as bar:
+        groups = LocalGenerator(state.networks["policy"]).sample(
+            prompts, k=rounds.k, decoding=decoding, seed=seed_of(rounds.seed, "ask", number), progress=bar.advance
+        )
+    facts["tokens_sampled"] = sum(len(r.ids) for g in groups for r in g.responses)
+    choose, scores = at_random, None
+    if number > 1:
+        rewards = model_score(groups, model=state.networks["reward"])
+        choose, scores = rounds.choose, [tuple(row) for row in rewards.tolist()]
+    chosen = choose(groups, scores, n=rounds.questions, seed=seed_of(rounds.seed, "choose", number))
+    pairs = round(rounds.comparisons * len(chosen))
+    return [
+        Question(
+            id=f"r{number}-{i}",
+            kind=kind,
+            group=_cut(groups[g], kind, f"r{number}-{i}"),
+            why=choose.__name__,
+            round=number,
+        )
+        for i, g in enumerate(chosen)
+        for kind in (_kind(groups[g], i < pairs),)
+    ]
+
+
+def _kind(group: Group, pair: bool) -> Kind:
+    return "comparison" if pair or len(group.responses) == 2 else "choice"
+
+
+def _cut(group: Group, kind: Kind, key: str) -> Group:
+    """Two responses of the group, drawn at random among those that differ, for a comparison."""
+    if kind == "choice" or len(group.responses) == 2:
+        return group
+    different = [
+        (a, b)
+        for i, a in enumerate(group.responses)
+        for b in group.responses[i + 1 :]
+        if a.text != b.text
+    ]
+    return replace(group, responses=chance("pair", key).choice(different))
+
+
+def _held_out_questions(state: State, number: int) -> list[Question]:
+    """The answers of the policy as it is now to some held-out prompts, for everybody."""
+    if state.rounds.people == "terminal":
+        return []
+    measured = measured_in(state, number - 1)
+    return [
+        Question(id=f"h{number}-{i}", kind="choice", group=g, why="measure", round=number, split="held_out")
+        for i, g in enumerate(measured.groups[: state.rounds.judged])
+        if len(set(g.texts)) > 1
+    ]
+
+
+def _reward(state: State, number: int) -> None:
+    """Fit the reward model to every answer so far, and normalise it on the reference model's samples."""
+    rounds, model = state.rounds, state.networks["reward"]
+    recipe = replace(rounds.reward, seed=seed_of(rounds.seed, "reward", number))
+    with state.folder.stage(f"{number}/reward") as facts:
+        optimise(
+            recipe,
+            networks=state.networks,
+            judged=_judged(state, recipe, number),
+            on_step=lambda step, metrics, _: _tell(state, f"{number}/reward", step, metrics, facts),
+            progress=state.progress,
+            folder=state.folder.state / "unfinished",
+            title=f"round {number}: reward model",
+        )
+        plain = [q.group for q in state.store.questions(split="train", round=1)]
+        mean, std = normalise(model, plain)
+        asked = state.store.questions(split="held_out", round=number)
+        if asked:
+            best = model_score([q.group for q in asked], model=model).argmax(-1)
+            state.folder.keep(f"{number}-picks", {q.id: int(i) for q, i in zip(asked, best, strict=True)})
+        checkpoint.write(
+            state.folder.state / f"{number}-reward", checkpoint.trained_weights(model), {"mean": mean, "std": std}
+        )
+        _forget(state)
+
+
+def _judged(state: State, recipe: Recipe, number: int) -> list[Group]:
+    """The answers of all rounds so far, as the recipe takes them."""
+    view = state.store.pairs if plan(recipe).pairwise else state.store.choices
+    return [j.group for j in view(rounds=range(1, number + 1))]
+
+
+def _policy(state: State, number: int) -> None:
+    """Optimise the policy against the reward model, or on the pairs directly."""
+    rounds, recipe = state.rounds, replace(state.rounds.policy, seed=seed_of(state.rounds.seed, "policy", number))
+    with state.folder.stage(f"{number}/policy") as facts:
+        if recipe.objective:
+
+            def watch(step: int, metrics: dict[str, float], groups: Sequence[Group]) -> None:
+                if state.gold is not None and recipe.sample is not None:
+                    values = [state.gold(g.prompt.shown, t) for g in groups for t in g.texts]
+                    metrics["gold"] = sum(values) / len(values)
+                _tell(state, f"{number}/policy", step, metrics, facts)
+
+            optimise(
+                recipe,
+                networks=state.networks,
+                generator=state.generator,
+                prompts=state.prompts.train,
+                judged=_judged(state, recipe, number),
+                on_step=watch,
+                progress=state.progress,
+                folder=state.folder.state / "unfinished",
+                title=f"round {number}: {recipe.name}",
+            )
+            weights = checkpoint.trained_weights(state.networks["policy"])
+            checkpoint.write(state.folder.state / f"{number}-policy", weights, {})
+        _forget(state)
+
+
+def _measure(state: State, number: int) -> None:
+    """Answer the held-out prompts; round 0 is the model before the run."""
+    rounds = state.rounds
+    prompts, decoding = state.prompts.held_out[: rounds.held_out], rounds.decoding
+    generator = _deployed(state) if number else LocalGenerator(state.networks["policy"])
+    with (
+        state.folder.stage(f"{number}/measure") as facts,
+        state.progress.stage(f"round {number}: measure", len(prompts) * rounds.k * decoding.max_tokens) as bar,
+    ):
+        measured = measure_policy(
+            generator,
+            state.networks["policy"],
+            state.networks["ref"] if number else state.networks["policy"],
+            prompts,
+            k=rounds.k,
+            decoding=decoding,
+            gold=state.gold,
+            seed=seed_of(rounds.seed, "measure"),
+            progress=bar.advance,
+        )
+        facts["tokens_sampled"] = sum(map(sum, measured.lengths))
+        state.folder.keep(f"{number}-measured", measured.to_json())
+
+
+def _deployed(state: State) -> Generator:
+    """What a user of the result would sample from: the policy, or the best of its answers where nothing was trained."""
+    recipe = state.rounds.policy
+    if recipe.objective or recipe.sample is None:
+        return state.generator
+    reward = recipe.score["reward"]
+    return BestOf(
+        generator=state.generator, n=recipe.sample.k, score=lambda groups: score(reward, groups, state.networks)
+    )
+
+
+def measured_in(state: State, number: int) -> Measured:
+    """The held-out answers after a round; round 0 is the model before the run."""
+    return Measured.from_json(state.folder.kept(f"{number}-measured"))
+
+
+STAGES: dict[str, Callable[[State, int], None]] = {"ask": _ask, "reward": _reward, "policy": _policy, "measure": _measure}
+_WEIGHTS = ("reward", "policy")
+
+
+def _tell(state: State, stage: str, step: int, metrics: dict[str, float], facts: dict[str, float]) -> None:
+    state.folder.record(stage, step, metrics)
+    facts["tokens_trained"] = facts.get("tokens_trained", 0.0) + metrics.get("tokens", 0.0)
+
+
+def _reload(state: State, number: int, name: str) -> None:
+    """The weights a finished stage left."""
+    found = checkpoint.read(state.folder.state / f"{number}-{name}")
+    if found is None:
+        if name == "policy" and not state.rounds.policy.objective:
+            return
+        raise RunError(f"{state.folder.state} lists round {number}'s {name} as done and has not its weights: start anew.")
+    tensors, facts = found
+    checkpoint.load_weights(state.networks[name], tensors)
+    if name == "reward":
+        state.networks[name].base.config.prefloop_normalisation = facts
+
+
+def _forget(state: State) -> None:
+    """Drop the state of a stage that is finished."""
+    shutil.rmtree(state.folder.state / "unfinished", ignore_errors=True)
+
+
+def save_models(state: State) -> None:
+    """The policy and the reward model in Hugging Face format, into the run folder."""
+    save(state.networks["policy"], state.folder.path / "policy")
+    save(state.networks["reward"], state.folder.path / "reward")

@@ -1,0 +1,127 @@
+"""Running a recipe by itself: one method, on prompts with a reward or on judged answers, into a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import DataError, PrefloopError, RecipeError
+from ..evaluation.report import write_report
+from ..feedback.people import Pool
+from ..feedback.sources import Source
+from ..feedback.store import Store
+from ..models.decoder import Decoder
+from ..models.load import save
+from ..plan import plan
+from ..prompts import OPENINGS, load_prompts
+from ..recipe import Recipe
+from ..sampling.local import LocalGenerator
+from ..text import Group
+from .networks import load_networks
+from .optimise import optimise
+from .progress import Progress, Silent
+from .rounds import Rounds, run_rounds, save_models
+from .run_folder import RunFolder
+from .seeds import seed_of
+from .summarise import summarise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run left: its folder, the trained models by role, and one line of metrics a step."""
+
+    folder: Path
+    networks: dict[str, Any]
+    metrics: list[dict[str, Any]]
+
+
+def run(
+    recipe: Recipe | Rounds,
+    *,
+    out: Path | str,
+    resume: bool = False,
+    people: Source | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Result:
+    """Run a recipe or a whole loop into the folder `out`.
+
+    `people` answers the questions of a loop whose recipe says "terminal"; a recipe with simulated people brings its own.
+
+    Raises:
+        PrefloopError: a recipe, model, file, reward or folder that stands in the way; what was collected is kept.
+    """
+    watching, folder = progress or Silent(), Path(out)
+    try:
+        if isinstance(recipe, Rounds):
+            return _run_rounds(recipe, RunFolder(folder, recipe, resume=resume), people, watching, command)
+        if isinstance(recipe, Recipe):
+            plan(recipe)
+            return _run_recipe(recipe, RunFolder(folder, recipe, resume=resume), watching)
+    except OSError as error:
+        raise PrefloopError(
+            f"{error.filename or folder}: {error.strerror or error}. What was collected is kept: mend it and --resume."
+        ) from error
+    raise RecipeError(f"{type(recipe).__name__} cannot be run: give a Recipe or Rounds, or a function that returns one.")
+
+
+def _run_rounds(
+    rounds: Rounds, folder: RunFolder, people: Source | None, progress: Progress, command: str
+) -> Result:
+    source = people or rounds.people
+    if not isinstance(source, Pool) and not hasattr(source, "ask"):
+        raise RecipeError(f"the people of this run are {rounds.people!r}: hand `run` somebody who answers (people=...).")
+    state = run_rounds(rounds, folder, people=source, progress=progress)
+    save_models(state)
+    write_report(summarise(state, command=command), folder.path)
+    state.store.close()
+    return Result(folder=folder.path, networks=state.networks, metrics=folder.metrics())
+
+
+def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress) -> Result:
+    needs = plan(recipe)
+    if not recipe.objective:
+        raise RecipeError(f"`{recipe.name}` trains nothing: sample from it with `prefloop sample`, or run the demo with it.")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of(recipe.seed, "new heads"))
+        networks = load_networks(recipe, needs, say=progress.say)
+    policy = networks.get("policy")
+    prompts = load_prompts(recipe.prompts or OPENINGS).train if recipe.sample is not None else ()
+    optimise(
+        recipe,
+        networks=networks,
+        generator=LocalGenerator(policy) if isinstance(policy, Decoder) else None,
+        prompts=prompts,
+        judged=judged_answers(recipe) if recipe.sample is None else (),
+        on_step=lambda step, metrics, _: folder.record("train", step, metrics),
+        progress=progress,
+        folder=folder.state / "unfinished",
+    )
+    for role in needs.outputs:
+        save(networks[role], folder.path / role)
+    return Result(folder=folder.path, networks=networks, metrics=folder.metrics())
+
+
+def judged_answers(recipe: Recipe) -> Sequence[Group]:
+    """The judged answers of a feedback store, as pairs for a recipe on pairs."""
+    if recipe.data is None:
+        raise DataError(
+            f"`{recipe.name}` learns from judged answers: say where they are, for example "
+            "--set data=runs/demo/feedback.sqlite."
+        )
+    if not Path(recipe.data).is_file():
+        raise DataError(f"there is no feedback store {recipe.data}.")
+    with Store.open(recipe.data) as store:
+        view = store.pairs() if plan(recipe).pairwise else store.choices()
+    return [j.group for j in view]
+
+
+def with_seed(recipe: Recipe | Rounds, seed: int) -> Recipe | Rounds:
+    """The same recipe with another seed, its simulated people included."""
+    if isinstance(recipe, Rounds) and isinstance(recipe.people, Pool):
+        return replace(recipe, seed=seed, people=replace(recipe.people, seed=seed))
+    return replace(recipe, seed=seed)

@@ -1,0 +1,83 @@
+"""What is watched during a run: plain functions of named tensors, one number each.
+
+A metric is computed whenever everything its signature names is there. None of them carries a gradient.
+"""
+
+from collections.abc import Mapping
+
+from jaxtyping import Float, Num
+from torch import Tensor
+
+from .bind import Bound, bind
+from .ops import present, tsum
+
+
+def _mean(x: Tensor, where: Tensor) -> float:
+    return float(x[where.bool()].mean()) if bool(where.any()) else float("nan")
+
+
+def reward(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
+    """Mean reward of a response, before any penalty."""
+    return _mean(reward, present(mask))
+
+
+def kl(old_logp: Float[Tensor, "P K T"], ref_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
+    """KL(policy || reference) in nats per response: the mean of sum_t (old_logp - ref_logp), unbiased on own samples."""
+    return _mean(tsum(old_logp - ref_logp, mask), present(mask))
+
+
+def entropy(entropy: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
+    """Mean entropy of the next-token distribution, in nats per token."""
+    return _mean(entropy, mask)
+
+
+def length(mask: Num[Tensor, "P K T"]) -> float:
+    """Mean number of tokens of a response."""
+    return _mean(mask.float().sum(-1), present(mask))
+
+
+def sampler_gap(
+    old_logp: Float[Tensor, "P K T"], sampled_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+) -> float:
+    """Mean absolute difference between the trainer's and the sampler's log-probability of a token, in nats."""
+    return _mean((old_logp - sampled_logp).abs(), mask)
+
+
+def idle_groups(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
+    """Share of groups whose rewards are all equal: they teach nothing to a method that compares within groups."""
+    there = present(mask)
+    high = reward.masked_fill(~there, float("-inf")).amax(-1)
+    low = reward.masked_fill(~there, float("inf")).amin(-1)
+    return float((high <= low).float().mean())
+
+
+def ratio_far(
+    logp: Float[Tensor, "P K T"], old_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+) -> float:
+    """Share of tokens whose probability moved by more than a fifth since the update began."""
+    return _mean(((logp - old_logp).exp() - 1).abs().gt(0.2).float(), mask)
+
+
+def accuracy(score: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
+    """Share of judged groups whose preferred response (index 0) the reward model puts first."""
+    others = score.masked_fill(~present(mask), float("-inf"))[:, 1:].amax(-1)
+    return float((score[:, 0] > others).float().mean())
+
+
+def unexplained(
+    value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+) -> float:
+    """Share of the variance of the returns that the critic does not explain; above 1 it is worse than a constant."""
+    chosen = mask.bool()
+    spread = returns[chosen].var(correction=0)
+    return float((returns - value)[chosen].var(correction=0) / spread.clamp(min=1e-8))
+
+
+EVERY: tuple[Bound, ...] = tuple(
+    bind(f) for f in (reward, kl, entropy, length, sampler_gap, idle_groups, ratio_far, accuracy, unexplained)
+)
+
+
+def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
+    """Every metric whose tensors are all there, by name."""
+    return {m.name: m(tensors) for m in EVERY if all(n in tensors for n in m.inputs)}

@@ -1,0 +1,1 @@
+"""Models: tensors in, tensors and weights out."""

@@ -1,0 +1,135 @@
+"""A decoder and its named outputs: the packed forward that serves every method.
+
+Heads by name, each a stock transformers class, so that every checkpoint loads without prefloop:
+
+    lm           AutoModelForCausalLM                 logp, entropy          (P K T)
+    value        AutoModelForTokenClassification      value, before a token  (P K T)
+    token_score  AutoModelForTokenClassification      token_score, after it  (P K T)
+    score        AutoModelForSequenceClassification   score                  (P K)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..batch import Batch
+from ..errors import ModelError
+from .attention import NAME, Packed
+from .logprobs import token_logprobs
+
+OUTPUTS = {
+    "lm": ("logp", "entropy"),
+    "value": ("value",),
+    "token_score": ("token_score",),
+    "score": ("score",),
+}
+
+
+class Decoder:
+    """A transformers decoder with one head, computing its outputs for a whole batch in one packed row.
+
+    `version` names the weights: it changes with every optimiser step, and every response records it.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, head: str = "lm", name: str = "model") -> None:
+        """Wrap a loaded transformers (or peft) model."""
+        self.model, self.tokenizer, self.head, self.name = model, tokenizer, head, name
+        self.version = f"{name}@0"
+        stock = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._stock = stock
+        self._trunk = getattr(stock, stock.base_model_prefix)
+        stock.set_attn_implementation(NAME)
+        config = stock.config.get_text_config()
+        if getattr(config, "final_logit_softcapping", None) and head == "lm":
+            raise ModelError(f"{name} caps its final logits, which the packed forward does not do.")
+        self.context = int(getattr(config, "max_position_embeddings", 0)) or None
+        model.eval()  # no dropout: the sampler and the trainer must agree on every log-probability
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    @property
+    def base(self) -> Any:
+        """The stock transformers model under any adapter."""
+        return self._stock
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The weights that are trained."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def hidden(self, ids: Tensor, positions: Tensor, tree: Any) -> Tensor:
+        """Final hidden states (N d) of one packed row of tokens."""
+        out = self._trunk(
+            input_ids=ids[None], position_ids=positions[None], attention_mask=None, use_cache=False, tree=tree
+        )
+        return out.last_hidden_state[0]
+
+    def head_weights(self) -> tuple[Tensor, Tensor | None]:
+        """Weight (V d) and bias of the language-model head."""
+        head = self._stock.get_output_embeddings()
+        return head.weight, getattr(head, "bias", None)
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """The named outputs of this model's head for every response of the batch; 0 where the mask is 0.
+
+        Log-probabilities and entropies are those of the distribution at `temperature`.
+        """
+        foreign = set(want) - set(OUTPUTS[self.head])
+        if foreign:
+            raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
+        device = self.device
+        longest = batch["ids"].shape[-1]
+        tree = Packed(batch.trunks, batch.lengths)
+        if self.context and int(tree.positions.max()) >= self.context:
+            raise ModelError(
+                f"a prompt with its response takes {int(tree.positions.max()) + 1} tokens and {self.name} reads at "
+                f"most {self.context}: shorten the prompts or sample fewer tokens."
+            )
+        ids = tree.pack(batch.trunks, batch["ids"].cpu()).to(device)
+        chosen = batch["mask"].cpu().flatten(0, 1)[:, : tree.slot.shape[1]].bool() & tree.exists
+        hidden = self.hidden(ids, tree.positions.to(device), tree.to(device))
+        chosen = chosen.to(device)
+
+        def spread(values: Tensor) -> Tensor:
+            """Values of the chosen tokens, back on P K T."""
+            full = values.new_zeros(chosen.shape[0], longest)
+            full[:, : chosen.shape[1]] = full[:, : chosen.shape[1]].masked_scatter(chosen, values)
+            return full.view(*batch["mask"].shape)
+
+        if self.head == "lm":
+            target = ids[tree.slot[chosen]]
+            weight, bias = self.head_weights()
+            logp, entropy = token_logprobs(hidden[tree.before[chosen]], weight, bias, target, temperature=temperature)
+            return {n: spread(v) for n, v in (("logp", logp), ("entropy", entropy)) if n in want}
+        if self.head == "score":
+            there = batch.lengths.flatten() > 0
+            ends = tree.slot.gather(1, (batch.lengths.flatten() - 1).clamp(min=0)[:, None].to(device)).squeeze(1)
+            values = self._scores(hidden[ends[there.to(device)]])
+            return {"score": values.new_zeros(there.shape).masked_scatter(there.to(device), values).view_as(batch.lengths)}
+        at = tree.before if self.head == "value" else tree.slot
+        return {self.head: spread(self._scores(hidden[at[chosen]]))}
+
+    def _scores(self, hidden: Tensor) -> Tensor:
+        head = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)
+        if head is None:
+            raise ModelError(f"{type(self._stock).__name__} has no `score` or `classifier` layer to read a number from.")
+        return head(hidden).squeeze(-1).float() if hidden.dtype != torch.float64 else head(hidden).squeeze(-1)
+
+
+class WithoutAdapter:
+    """The base model under a LoRA policy: its reference, at no memory."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        """The policy whose adapter is turned off while this one speaks."""
+        self.decoder, self.version = decoder, f"{decoder.name}-base@0"
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Decoder.outputs`."""
+        with self.decoder.model.disable_adapter():
+            return self.decoder.outputs(batch, want, temperature=temperature)

@@ -1,0 +1,90 @@
+"""The vocabulary: every tensor that passes between the pieces of a method, by name, shape and source.
+
+A piece of a method is a plain function whose positional parameters are names from this file. Shape letters:
+
+    P  prompts
+    K  responses to each prompt
+    T  token positions of a response
+    D  reward channels (ensemble members, attributes, costs, heads)
+
+Pairs are K = 2 with the preferred response at index 0. Choices and rankings have the best response first. Feedback on
+single responses is K = 1. A missing response has an all-zero row in `mask`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Source = Literal["assembler", "policy", "update", "sampler", "frozen", "critic", "reward model", "scorer", "feedback"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """One entry of the vocabulary.
+
+    >>> lookup("logp").shape
+    'P K T'
+    """
+
+    name: str
+    shape: str
+    meaning: str
+    source: Source | None
+    """Who provides it unasked; `None` for what only a shaping or credit function can give."""
+
+
+_ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
+    ("ids", "P K T", "assembler", "token ids exactly as sampled, never decoded and re-encoded"),
+    ("mask", "P K T", "assembler", "1 where the model chose the token; holes are other people's turns"),
+    ("logp", "P K T", "policy", "log-probability of each token under the trained policy, differentiable"),
+    ("entropy", "P K T", "policy", "entropy of the policy's next-token distribution, differentiable"),
+    ("old_logp", "P K T", "update", "`logp` frozen at the start of the update"),
+    ("sampled_logp", "P K T", "sampler", "what the sampler reported when it drew the token"),
+    ("ref_logp", "P K T", "frozen", "the same tokens under the frozen model named `ref`"),
+    ("value", "P K T", "critic", "the critic's estimate before each token, differentiable"),
+    ("old_value", "P K T", "update", "`value` frozen at the start of the update"),
+    ("score", "P K", "reward model", "the reward model's output for the whole response, differentiable"),
+    ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),
+    ("reward", "P K", "scorer", "what the response is paid"),
+    ("token_reward", "P K T", None, "what each token is paid"),
+    ("baseline", "P", None, "reward of a reference answer to the same prompt"),
+    ("advantage", "P K T", None, "credit of each token; (P K 1) where all tokens of a response share it"),
+    ("returns", "P K T", None, "what the critic should have predicted"),
+    ("win_rate", "P K", None, "probability of beating the alternatives"),
+    ("label", "P K", "feedback", "grade or rank given by people"),
+    ("target", "P", "feedback", "soft preference for index 0"),
+    ("weight", "P", "feedback", "importance of the example"),
+    ("who", "P", "feedback", "which annotator judged it"),
+)
+
+VOCABULARY: dict[str, Name] = {n: Name(name=n, shape=s, source=src, meaning=m) for n, s, src, m in _ROWS}
+
+
+def lookup(name: str) -> Name | None:
+    """The entry called `name`, or `None`. `<role>_logp` is the log-probability under the frozen model `<role>`.
+
+    >>> lookup("teacher_logp").meaning
+    'the same tokens under the frozen model named `teacher`'
+    >>> lookup("logprobs") is None
+    True
+    """
+    if name in VOCABULARY:
+        return VOCABULARY[name]
+    role = frozen_role(name)
+    if role is None:
+        return None
+    meaning = f"the same tokens under the frozen model named `{role}`"
+    return Name(name=name, shape="P K T", source="frozen", meaning=meaning)
+
+
+def frozen_role(name: str) -> str | None:
+    """The frozen model a `<role>_logp` name speaks of; `None` for every other name.
+
+    >>> frozen_role("ref_logp"), frozen_role("old_logp"), frozen_role("reward")
+    ('ref', None, None)
+    """
+    role, _, suffix = name.rpartition("_")
+    if suffix != "logp" or role in ("", "old", "sampled"):
+        return None
+    return role

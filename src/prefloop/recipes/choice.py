@@ -1,0 +1,23 @@
+"""A reward model from choices among K answers."""
+
+from __future__ import annotations
+
+from ..bind import bind
+from ..objectives.rewards import kway_choice
+from ..recipe import Model, Optimiser, Recipe, Term
+from . import SMOLLM2
+
+
+def choice(*, model: str = SMOLLM2, lr: float = 1e-5, batch: int = 8, epochs: int = 1) -> Recipe:
+    """Fit a reward model to which of K answers people chose; a pair is the case K = 2."""
+    return Recipe(
+        name="choice",
+        family="reward",
+        paper="Ziegler et al. 2019, arXiv 1909.08593, equation 1",
+        summary="a reward model from choices among K answers, pairs included",
+        models={"reward": Model(source=model, head="score", train=True)},
+        objective=(Term(objective=bind(kway_choice)),),
+        optimiser=Optimiser(lr=lr),
+        batch=batch,
+        epochs=epochs,
+    )

@@ -1,0 +1,140 @@
+"""The sampler in this process: the trained model's own weights, so it can never be stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from ..models.decoder import Decoder
+from ..models.encode import encode
+from ..recipe import Decoding
+from ..text import Finish, Group, Prompt, Response
+from .cache import Decode, Prefill
+from .draw import draw
+
+
+class LocalGenerator:
+    """Samples from a `Decoder`: prompts prefilled once per group, finished responses dropped from the batch."""
+
+    def __init__(self, decoder: Decoder, *, width: int = 64) -> None:
+        """`width` responses are decoded side by side."""
+        self.decoder, self.width = decoder, width
+        tokenizer, config = decoder.tokenizer, decoder.base.generation_config
+        ends = config.eos_token_id if config is not None else None
+        ends = ends if isinstance(ends, list) else [ends]
+        self._ends = {i for i in (*ends, tokenizer.eos_token_id) if i is not None}
+
+    @torch.no_grad()
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        k: int,
+        decoding: Decoding,
+        seed: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Group]:
+        """See `Generator.sample`. Every response has its own stream of random numbers, whatever the batch."""
+        encoded = [encode(p, self.decoder.tokenizer) for p in prompts]
+        at_once = max(1, self.width // k)
+        # Prompts of like length side by side: less of the cache is empty.
+        order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
+        groups: dict[int, Group] = {}
+        for start in range(0, len(order), at_once):
+            some = order[start : start + at_once]
+            uniform = torch.stack([_uniform(seed, i, j, decoding.max_tokens) for i in some for j in range(k)])
+            answers = self._decode([encoded[i] for i in some], k, decoding, uniform)
+            for n, i in enumerate(some):
+                responses = tuple(answers[n * k : (n + 1) * k])
+                groups[i] = Group(prompt=prompts[i], prompt_ids=encoded[i], responses=responses)
+                if progress is not None:
+                    progress(sum(len(r.ids) for r in responses))
+        return [groups[i] for i in range(len(prompts))]
+
+    def _decode(
+        self, encoded: Sequence[tuple[int, ...]], k: int, decoding: Decoding, uniform: Tensor
+    ) -> list[Response]:
+        device = self.decoder.device
+        trunks = [torch.tensor(e) for e in encoded]
+        lengths = torch.tensor([len(e) for e in encoded])
+        prefill = Prefill(trunks)
+        hidden = self.decoder.hidden(torch.cat(trunks).to(device), prefill.packed.positions.to(device), prefill)
+        hidden = hidden[(lengths.cumsum(0) - 1).to(device)].repeat_interleave(k, 0)
+        cache = Decode(prefill, lengths, k, decoding.max_tokens)
+        running = torch.arange(len(uniform))
+        drawn: list[_Drawn] = [_Drawn(prompt=e) for e in encoded for _ in range(k)]
+        for step in range(decoding.max_tokens):
+            token, logp = draw(self._logits(hidden), decoding, uniform[running, step].to(device))
+            going = torch.tensor(
+                [
+                    self._goes_on(drawn[i], t, p, decoding)
+                    for i, t, p in zip(running.tolist(), token.tolist(), logp.tolist(), strict=True)
+                ]
+            )
+            if step == decoding.max_tokens - 1 or not bool(going.any()):
+                break
+            cache.keep(going.to(device))
+            running, token = running[going], token[going.to(device)]
+            hidden = self.decoder.hidden(token, cache.position.to(device), cache)
+            cache.advance()
+        settings = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(decoding).items()}
+        return [
+            Response(
+                text=d.text if d.finish == "stop" else self._text(d),
+                ids=tuple(d.ids),
+                mask=(1,) * len(d.ids),
+                logp=tuple(d.logp),
+                finish=d.finish,
+                model_version=self.decoder.version,
+                sampling=settings,
+            )
+            for d in drawn
+        ]
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        weight, bias = self.decoder.head_weights()
+        logits = linear(hidden, weight, bias)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+    def _goes_on(self, drawn: _Drawn, token: int, logp: float, decoding: Decoding) -> bool:
+        """Take one token in; False when it ends the response."""
+        drawn.ids.append(token)
+        drawn.logp.append(logp)
+        if token in self._ends:
+            drawn.finish = "end"
+            return False
+        if decoding.stop:
+            text = self._text(drawn)
+            at = min((i for i in (text.find(s) for s in decoding.stop) if i >= 0), default=-1)
+            if at >= 0:
+                drawn.text, drawn.finish = text[:at], "stop"
+                return False
+        return True
+
+    def _text(self, drawn: _Drawn) -> str:
+        """What the response adds to its prompt: some tokenizers drop a leading space when they decode it alone."""
+        decode = self.decoder.tokenizer.decode
+        ids = [i for i in drawn.ids if i not in self._ends]
+        before = decode(list(drawn.prompt), skip_special_tokens=True)
+        return decode([*drawn.prompt, *ids], skip_special_tokens=True)[len(before) :]
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """A response while it is being drawn."""
+
+    prompt: tuple[int, ...]
+    ids: list[int] = field(default_factory=list)
+    logp: list[float] = field(default_factory=list)
+    finish: Finish = "length"
+    text: str = ""
+
+
+def _uniform(seed: int, prompt: int, response: int, steps: int) -> Tensor:
+    """The random numbers of one response: a function of the seed and its place, not of the batch it ran in."""
+    return torch.from_numpy(np.random.default_rng([seed, prompt, response]).random(steps))

@@ -1,0 +1,1 @@
+"""Scoring: what a response is paid, by functions or models."""

@@ -1,0 +1,126 @@
+"""Records: what is asked, what was answered, and what people said of it. Frozen values, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+Finish = Literal["end", "length", "stop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation.
+
+    >>> Message(role="user", content="Hello").role
+    'user'
+    """
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model continues: plain `text`, or `messages` that go through the model's chat template.
+
+    >>> Prompt(text="The old harbour").shown
+    'The old harbour'
+    >>> Prompt(messages=(Message(role="user", content="Hi"),)).shown
+    'user: Hi'
+    """
+
+    text: str | None = None
+    messages: tuple[Message, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (not self.messages):
+            raise ValueError("a prompt is either `text` or `messages`")
+
+    @property
+    def shown(self) -> str:
+        """The prompt as a person reads it."""
+        return self.text if self.text is not None else "\n".join(f"{m.role}: {m.content}" for m in self.messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One answer: the tokens exactly as sampled, what the sampler thought of them, and where they came from.
+
+    `mask` is 1 where the model chose the token; `logp` are the sampler's log-probabilities at its temperature.
+    An answer written by a person has no `logp`.
+
+    >>> Response(text=" lay quiet.", ids=(4, 5), mask=(1, 1), logp=(-1.0, -0.5)).finish
+    'end'
+    """
+
+    text: str
+    ids: tuple[int, ...] = ()
+    mask: tuple[int, ...] = ()
+    logp: tuple[float, ...] = ()
+    finish: Finish = "end"
+    model_version: str = ""
+    sampling: dict[str, float | int | str | list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One prompt with its K responses: the unit that is sampled, judged, credited and labelled.
+
+    `prompt_ids` are the prompt's tokens exactly as the sampler was given them.
+
+    >>> Group(prompt=Prompt(text="One"), prompt_ids=(1,), responses=(Response(text=" two"),)).texts
+    (' two',)
+    """
+
+    prompt: Prompt
+    prompt_ids: tuple[int, ...] = ()
+    responses: tuple[Response, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The responses as text."""
+        return tuple(r.text for r in self.responses)
+
+
+Kind = Literal["comparison", "choice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A group put to somebody. `kind` says what is asked; `why` and `split` say what the question is for.
+
+    comparison: which of two is better; choice: which of K is best.
+
+    >>> group = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
+    >>> Question(id="q1", kind="comparison", group=group).split
+    'train'
+    """
+
+    id: str
+    kind: Kind
+    group: Group
+    why: str = ""
+    round: int = 0
+    split: Literal["train", "held_out"] = "train"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What somebody said of a question.
+
+    `value` is the index, in the question's own group, of the response they chose. `order` lists the indices of the
+    responses in the order they were shown, so that a habit of picking the first can be measured. `at` is seconds since
+    the epoch.
+
+    >>> Answer(question="q1", who="ada", value=1, order=(1, 0), seconds=4.2, at=0.0).value
+    1
+    """
+
+    question: str
+    who: str
+    value: int
+    order: tuple[int, ...]
+    seconds: float
+    at: float

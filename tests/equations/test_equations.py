@@ -1,0 +1,35 @@
+"""Each pure function against the formula of its paper, restated in plain Python."""
+
+import inspect
+
+import oracles
+import pytest
+import torch
+
+from prefloop import credit, select, shaping
+from prefloop.errors import RecipeError
+from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards
+
+
+@pytest.mark.parametrize(
+    ("function", "knobs"), [pytest.param(f, k, id=f.__name__) for f, k in oracles.PURE_FUNCTIONS.items()]
+)
+def test_a_function_equals_its_scalar_restatement(function, knobs):
+    oracles.check(function, knobs)
+
+
+def test_no_pure_function_is_left_without_an_oracle():
+    modules = (critic, imitation, pairs, penalties, policy, rewards, shaping, credit, select)
+    public = {
+        f.__name__
+        for module in modules
+        for f in vars(module).values()
+        if inspect.isfunction(f) and f.__module__ == module.__name__ and not f.__name__.startswith("_")
+    }
+    assert public == {f.__name__ for f in oracles.PURE_FUNCTIONS}
+
+
+def test_a_deviation_that_is_not_one_of_the_two_is_refused():
+    as_installed = inspect.unwrap(credit.grpo)
+    with pytest.raises(RecipeError, match="'population' and 'sample'"):
+        as_installed(torch.ones(1, 2), torch.ones(1, 2, 1), deviation="unbiased")

@@ -1,0 +1,63 @@
+"""The few tensor operations against plain loops."""
+
+import math
+import statistics
+
+import pytest
+import torch
+from oracles import batch
+
+from prefloop.ops import at_final, final, present, tmean, tsum, whiten
+
+
+@pytest.fixture(params=range(4))
+def groups(request):
+    return batch(request.param, k=4)
+
+
+def chosen(groups):
+    """The positions that the model chose, response by response."""
+    return [[[t for t, m in enumerate(row) if m] for row in prompt] for prompt in groups["mask"].tolist()]
+
+
+def near(got, want):
+    torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype), rtol=0, atol=1e-12)
+
+
+def test_a_sum_and_a_mean_are_over_the_chosen_tokens(groups):
+    logp, mask = groups["logp"], groups["mask"]
+    seen = [
+        [[logp[p, k, t].item() for t in positions] for k, positions in enumerate(prompt)]
+        for p, prompt in enumerate(chosen(groups))
+    ]
+    near(tsum(logp, mask), [[math.fsum(xs) for xs in prompt] for prompt in seen])
+    near(tmean(logp, mask), [[statistics.fmean(xs) if xs else 0.0 for xs in prompt] for prompt in seen])
+
+
+def test_a_response_is_present_when_a_token_of_it_was_chosen(groups):
+    near(present(groups["mask"]), [[bool(positions) for positions in prompt] for prompt in chosen(groups)])
+
+
+def test_the_final_token_is_the_last_that_was_chosen(groups):
+    last = [[max(positions, default=0) for positions in prompt] for prompt in chosen(groups)]
+    near(final(groups["mask"]), last)
+    placed = [
+        [
+            [x if positions and t == max(positions) else 0.0 for t in range(groups["mask"].shape[-1])]
+            for x, positions in zip(rewards, prompt, strict=True)
+        ]
+        for rewards, prompt in zip(groups["reward"].tolist(), chosen(groups), strict=True)
+    ]
+    near(at_final(groups["reward"], groups["mask"]), placed)
+
+
+def test_whitening_takes_the_mean_and_the_population_variance_of_what_is_masked(groups):
+    x, mask = groups["score"].flatten(), present(groups["mask"]).long().flatten()
+    seen = [v for v, m in zip(x.tolist(), mask.tolist(), strict=True) if m]
+    scale = math.sqrt(statistics.pvariance(seen) + 0.5)
+    want = [(v - statistics.fmean(seen)) / scale * m for v, m in zip(x.tolist(), mask.tolist(), strict=True)]
+    near(whiten(x, mask, eps=0.5), want)
+
+
+def test_whitening_nothing_gives_nothing():
+    assert whiten(torch.ones(3), torch.zeros(3)).tolist() == [0.0, 0.0, 0.0]

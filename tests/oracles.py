@@ -1,0 +1,102 @@
+"""What every pure function is held to: it equals its restatement on random small batches with holes and gaps."""
+
+import inspect
+import itertools
+
+import pytest
+import restated
+import torch
+
+from prefloop import credit, select, shaping
+from prefloop.errors import RecipeError
+from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards
+
+PURE_FUNCTIONS = {
+    pairs.dpo: ({}, {"beta": 0.7, "smoothing": 0.2}),
+    imitation.nll: ({},),
+    rewards.bradley_terry: ({},),
+    rewards.kway_choice: ({},),
+    policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
+    policy.reinforce: ({},),
+    critic.value_clip: ({}, {"clip": 0.5}),
+    penalties.kl_k1: ({},),
+    penalties.kl_k2: ({},),
+    penalties.kl_k3: ({},),
+    penalties.entropy: ({},),
+    shaping.kl_in_reward: ({"beta": 0.3},),
+    shaping.total_reward: ({},),
+    shaping.whiten_advantage: ({},),
+    credit.gae: ({}, {"gamma": 0.9, "lam": 0.8}),
+    credit.rloo: ({},),
+    credit.group_mean: ({},),
+    credit.batch_mean: ({},),
+    credit.grpo: ({}, {"deviation": "sample", "eps": 0.1}),
+    select.best_of: ({},),
+}
+"""Every pure function, with the knobs it is tried with."""
+
+PAIRED = {pairs.dpo.__name__, rewards.bradley_terry.__name__}
+WHOLE_BATCH = {shaping.whiten_advantage.__name__, credit.batch_mean.__name__}
+COMPARES_SIBLINGS = {credit.rloo.__name__, credit.group_mean.__name__, credit.grpo.__name__}
+SEEDS = range(4)
+
+
+def inputs(function):
+    """The names of the tensors a function takes."""
+    return [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+
+def batch(seed, *, k):
+    """Random tensors by name for 5 prompts of at most `k` responses, in float64.
+
+    Masks have holes. With k = 4 some responses are missing: there are 4, 3, 2, 1 and 0. An odd seed gives one advantage
+    per response instead of one per token.
+    """
+    source = torch.Generator().manual_seed(seed)
+
+    def normal(*shape, mean=0.0, scale=0.5):
+        return mean + scale * torch.randn(shape, generator=source, dtype=torch.float64)
+
+    p, t = 5, 6
+    mask = torch.randint(0, 2, (p, k, t), generator=source)
+    mask[..., 1] = 1
+    if k == 4:
+        mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
+    names = ("logp", "ref_logp", "old_logp", "value", "old_value", "returns", "token_reward", "entropy")
+    return {
+        "mask": mask,
+        "advantage": normal(p, k, 1 if seed % 2 else t),
+        "reward": normal(p, k, mean=1.0),
+        "score": normal(p, k, scale=2.0),
+        **{name: normal(p, k, t, mean=-1.0) for name in names},
+    }
+
+
+def check(function, knobs_tried):
+    """Raise unless the function equals its restatement, for each setting of its knobs."""
+    sizes = (2,) if function.__name__ in PAIRED else (2, 4)
+    for knobs, k, seed in itertools.product(knobs_tried, sizes, SEEDS):
+        tensors = batch(seed, k=k)
+        given = {name: tensors[name] for name in inputs(function)}
+        _assert_equal(function(**given, **knobs), _restated(function, given, knobs))
+    if function.__name__ in COMPARES_SIBLINGS:
+        lone = torch.ones(3, 1, 2)
+        with pytest.raises(RecipeError, match="at least 2 responses"):
+            function(torch.ones(3, 1), lone)
+
+
+def _restated(function, given, knobs):
+    formula = getattr(restated, function.__name__)
+    if function.__name__ in WHOLE_BATCH:
+        return formula(**{name: x.tolist() for name, x in given.items()}, **knobs)
+    prompts = [dict(zip(given, rows, strict=True)) for rows in zip(*(x.tolist() for x in given.values()), strict=True)]
+    terms = [formula(**prompt, **knobs) for prompt in prompts]
+    return tuple(zip(*terms, strict=True)) if isinstance(terms[0], tuple) else terms
+
+
+def _assert_equal(got, want):
+    if isinstance(got, tuple):
+        for one, other in zip(got, want, strict=True):
+            _assert_equal(one, other)
+    else:
+        torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype), rtol=0, atol=1e-12)

@@ -1,0 +1,119 @@
+"""The oracles can fail: every pure function is broken in every small way, and each break is noticed.
+
+A mutation drops a sign, swaps an operator or a name for its opposite, or adds one to a number. The mutated module is
+compiled as it stands and the function's oracle is run on it; a private function is left to the oracles of its module.
+"""
+
+import ast
+import inspect
+import sys
+
+import oracles
+import pytest
+
+SWAPPED = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.Eq: ast.NotEq,
+    ast.NotIn: ast.In,
+    ast.Lt: ast.LtE,
+}
+RENAMED = {"minimum": "maximum", "maximum": "minimum", "exp": "expm1", "expm1": "exp", "all": "any", "min": "max"}
+
+EQUIVALENT = {
+    # The second of the two axes of a P K tensor is its last.
+    "grpo": {"centred.square().sum(-1, keepdim=True) -> centred.square().sum(1, keepdim=True)"},
+    "_centred": {
+        "there.sum(-1, keepdim=True) -> there.sum(1, keepdim=True)",
+        "torch.where(there, reward, 0.0).sum(-1, keepdim=True) -> torch.where(there, reward, 0.0).sum(1, keepdim=True)",
+    },
+    "kway_choice": {"log_softmax(standing, -1) -> log_softmax(standing, 1)"},
+    "best_of": {
+        "standing.argmax(-1) -> standing.argmax(1)",
+        "there.shape[-1] -> there.shape[1]",
+    },
+}
+"""By function, the mutations that change nothing, with the reason."""
+
+KNOBS = {function.__name__: knobs for function, knobs in oracles.PURE_FUNCTIONS.items()}
+MODULES = sorted({function.__module__ for function in oracles.PURE_FUNCTIONS})
+
+
+def definitions(module):
+    """The functions at the top level of a module, as syntax trees."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return tree, [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def mutations(tree):
+    """Break the tree in one place, say how, and mend it before the next."""
+    for parent in ast.walk(tree):
+        for field, value in ast.iter_fields(parent):
+            for index, child in enumerate(value if isinstance(value, list) else [value]):
+                for broken in replacements(child):
+                    whole = ast.unparse(parent)
+                    put(parent, field, index, broken)
+                    yield f"{whole} -> {ast.unparse(parent)}"
+                    put(parent, field, index, child)
+
+
+def put(parent, field, index, node):
+    if isinstance(getattr(parent, field), list):
+        getattr(parent, field)[index] = node
+    else:
+        setattr(parent, field, node)
+
+
+def replacements(node):
+    match node:
+        case ast.UnaryOp(operand=operand):
+            yield operand
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in SWAPPED:
+            yield ast.BinOp(left, SWAPPED[type(op)](), right)
+        case ast.Compare(left=left, ops=[op], comparators=right) if type(op) in SWAPPED:
+            yield ast.Compare(left, [SWAPPED[type(op)]()], right)
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            yield ast.Constant(number + 1)
+        case ast.Attribute(value=owner, attr=name) if name in RENAMED:
+            yield ast.Attribute(owner, RENAMED[name], ast.Load())
+        case ast.keyword(arg=name, value=value) if name in RENAMED:
+            yield ast.keyword(RENAMED[name], value)
+
+
+def compiled(tree, module):
+    """The public functions of a module compiled from this tree, by name."""
+    names = {"__name__": module, "__package__": sys.modules[module].__package__}
+    exec(compile(ast.fix_missing_locations(tree), module, "exec"), names)
+    return {name: function for name, function in names.items() if name in KNOBS and function.__module__ == module}
+
+
+def unnoticed(tree, module, name):
+    """Whether the oracles that judge the function `name` find nothing wrong with its module."""
+    functions = compiled(tree, module)
+    judged = [functions[name]] if name in functions else functions.values()
+    try:
+        for function in judged:
+            oracles.check(function, KNOBS[function.__name__])
+    except (Exception, pytest.fail.Exception):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_oracles_find_nothing_wrong_with_a_module_that_is_not_broken(module):
+    tree, functions = definitions(module)
+    assert all(unnoticed(tree, module, function.name) for function in functions)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [pytest.param(m, f.name, id=f.name) for m in MODULES for f in definitions(m)[1]]
+)
+def test_every_mutation_of_a_function_is_noticed(module, name):
+    tree, functions = definitions(module)
+    [function] = [f for f in functions if f.name == name]
+    survivors = {how for how in mutations(function) if unnoticed(tree, module, name)}
+    assert survivors == EQUIVALENT.get(name, set())
