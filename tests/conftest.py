@@ -1,7 +1,19 @@
-"""Shape annotations of the pure layer are enforced in every test."""
+"""Shape annotations of the pure layer are enforced in every test; tiny models on disk are made once."""
 
+import pytest
 from jaxtyping import install_import_hook
 
 PURE = ("objectives", "shaping", "credit", "select", "ops", "reduce")
 
 install_import_hook([f"prefloop.{module}" for module in PURE], "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A language model with its tokenizer in Hugging Face format. Read only."""
+    import tiny  # not above: it loads transformers, which the tests of the pure layer do without
+
+    path = tmp_path_factory.mktemp("models") / "llama"
+    tiny.network("llama-tied").save_pretrained(path)
+    tiny.tokenizer().save_pretrained(path)
+    return path

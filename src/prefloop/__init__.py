@@ -11,12 +11,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _WHERE = {
-    "bind": ("Bound", "bind", "gives"),
+    "binding": ("Bound", "bind", "gives"),
     "recipe": ("Decoding", "Lora", "Model", "Optimiser", "Recipe", "Sample", "Term"),
     "dials": ("AdaptiveKL", "Linear"),
     "text": ("Answer", "Group", "Message", "Prompt", "Question", "Response"),
     "errors": ("DataError", "ModelError", "PrefloopError", "RecipeError", "RewardError", "RunError"),
-    "plan": ("Plan", "plan"),
+    "planning": ("Plan", "plan"),
     "prompts": ("Prompts", "load_prompts"),
     "recipes": ("method", "methods"),
     "models.load": ("load",),

@@ -63,7 +63,7 @@ class Batch:
     @property
     def tokens(self) -> list[int]:
         """Tokens each prompt costs in the packed forward: its own and its responses'."""
-        return [len(t) + int(n) for t, n in zip(self.trunks, self.lengths.sum(-1), strict=True)]
+        return [len(t) + n for t, n in zip(self.trunks, self.lengths.sum(-1).tolist(), strict=True)]
 
     def split(self, budget: int) -> Iterator[tuple[int, int]]:
         """Cut into runs of prompts of at most `budget` tokens; a prompt over the budget goes alone."""

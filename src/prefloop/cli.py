@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from .errors import PrefloopError
+from .errors import PrefloopError, RecipeError, nearest
 from .terminal import Shown
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def demo(
     from .recipes import SMOLLM2
 
     rounds = with_changes(make(method_name=method, people=people, model=model or SMOLLM2, seed=seed), changes or [])
-    _run(rounds, out, resume, f"prefloop demo --method {method} --people {people} --seed {seed} --out {out}")
+    given = {"--method": method, "--people": people, "--seed": seed, **({"--model": model} if model else {})}
+    _run(rounds, out, resume, _command("demo", given, out, changes))
 
 
 @app.command()
@@ -92,7 +94,13 @@ def run(recipe: RecipeName, out: Out, resume: Resume = False, changes: Set = Non
     """
     from .loops.find import find
 
-    _run(find(recipe, changes or []), out, resume, f"prefloop run {recipe} --out {out}")
+    _run(find(recipe, changes or []), out, resume, _command("run", {"": recipe}, out, changes))
+
+
+def _command(name: str, given: dict[str, Any], out: Path, changes: list[str] | None) -> str:
+    """The line that repeats a command."""
+    options = [("", name), *given.items(), *(("--set", change) for change in changes or []), ("--out", out)]
+    return shlex.join(["prefloop", *(str(word) for pair in options for word in pair if word != "")])
 
 
 def _run(value: Recipe | Rounds, out: Path, resume: bool, command: str) -> None:
@@ -131,7 +139,7 @@ def explain(recipe: RecipeName, changes: Set = None) -> None:
     Example: `prefloop explain ppo`
     """
     from .loops.find import find
-    from .plan import model_of, plan
+    from .planning import model_of, plan
     from .recipe import Recipe
 
     found = find(recipe, changes or [])
@@ -160,7 +168,7 @@ def explain(recipe: RecipeName, changes: Set = None) -> None:
 @app.command()
 def check(
     recipe: RecipeName,
-    prompts: Annotated[int, typer.Option(help="How many prompts to look at.")] = 3,
+    prompts: Annotated[int, typer.Option(min=1, help="How many prompts to look at.")] = 3,
     changes: Set = None,
 ) -> None:
     """Show what the recipe would train on, token by token, and refuse what must not be trained on.
@@ -197,7 +205,7 @@ def check(
 def sample(
     model: Annotated[str, typer.Argument(help="A folder, hub id, .gguf file or wheel:NAME.")],
     prompt: Annotated[list[str] | None, typer.Option(help="A prompt; may be given several times.")] = None,
-    k: Annotated[int, typer.Option(help="Answers to each prompt.")] = 1,
+    k: Annotated[int, typer.Option("-k", min=1, help="Answers to each prompt.")] = 1,
     max_tokens: Annotated[int, typer.Option(help="The longest answer.")] = 64,
     temperature: Annotated[float, typer.Option(help="0 takes the most probable token.")] = 1.0,
     chat: Annotated[bool, typer.Option("--chat", help="Put the prompt through the chat template.")] = False,
@@ -221,6 +229,17 @@ def sample(
 
 
 @app.command()
+def track(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]) -> None:
+    """Write a run's metrics for TensorBoard; repeat it to follow a run that goes on.
+
+    Example: `prefloop track runs/demo && tensorboard --logdir runs/demo`
+    """
+    from .loops.track import to_tensorboard
+
+    console.print(f"written: {to_tensorboard(run_folder)}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def methods(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     family: Annotated[str | None, typer.Option(help="direct, online, imitation or reward.")] = None,
@@ -230,13 +249,17 @@ def methods(
     Example: `prefloop methods --family online`
     """
     from .loops.catalogue import catalogue
+    from .recipe import Family
 
+    families = get_args(Family)
+    if family is not None and family not in families:
+        raise RecipeError(f"there is no family `{family}`.{nearest(family, families)} Families: {', '.join(families)}.")
     rows = [r for r in catalogue() if family in (None, r["family"])]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    columns = ("name", "family", "needs", "what it does", "paper")
-    shown = [(r["name"], r["family"], ", ".join(r["needs"]), r["summary"], r["paper"]) for r in rows]
+    columns = ("name", "family", "needs", "paper")
+    shown = [(r["name"], r["family"], ", ".join(r["needs"]), r["paper"]) for r in rows]
     console.print(_table(f"{len(rows)} methods", columns, shown))
 
 

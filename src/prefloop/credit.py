@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from .bind import gives
+from .binding import gives
 from .errors import RecipeError
 from .ops import present
 

@@ -61,8 +61,8 @@ class AdaptiveKL:
 
     Ziegler et al. 2019 (arXiv 1909.08593), section 2.2. KL and target in nats per response.
 
-    >>> AdaptiveKL(target=6.0, begin=0.1).next(0.1, step=0, steps=10, metrics={"kl": 12.0})
-    0.102
+    >>> AdaptiveKL(target=6.0).next(1.0, step=0, steps=10, metrics={"kl": 12.0})
+    1.02
     """
 
     target: float

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from .bind import Bound, bind
+from .binding import Bound, bind
 from .ops import present, tsum
 
 

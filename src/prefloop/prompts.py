@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .errors import DataError
-from .text import Message, Prompt
+from .text import Message, Prompt, Role
 
 OPENINGS = "openings"
 _HELD_OUT_SHARE = 0.2
@@ -42,11 +42,11 @@ def load_prompts(reference: str) -> Prompts:
     else:
         path = Path(reference).expanduser()
         try:
-            text, place = path.read_text(encoding="utf-8"), str(path)
+            text, place = path.read_text(encoding="utf-8-sig"), str(path)  # some editors begin a file with a mark
         except OSError as error:
             raise DataError(f"the prompts {path} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
-            raise DataError(f"the prompts {path} are not UTF-8 text (byte {error.start}): save the file as UTF-8.") from error
+            raise DataError(f"the prompts {path} are not UTF-8 (byte {error.start}): save the file as UTF-8.") from error
     prompts: dict[Prompt, tuple[int, str | None]] = {}
     # Split on \n only: a text may hold other line separators.
     for number, line in enumerate(text.split("\n"), start=1):
@@ -59,7 +59,8 @@ def load_prompts(reference: str) -> Prompts:
     if not prompts:
         raise DataError(f"{place} holds no prompts: write one a line.")
     said = any(split for _, split in prompts.values())
-    train, held_out = [], []
+    train: list[Prompt] = []
+    held_out: list[Prompt] = []
     for prompt, (_, split) in prompts.items():
         apart = split == "held_out" if said else _chosen(prompt)
         (held_out if apart else train).append(prompt)
@@ -95,8 +96,12 @@ def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
     if isinstance(text, str) and text.strip() and messages is None:
         return Prompt(text=text)
     if text is None and isinstance(messages, list) and messages:
-        try:
-            return Prompt(messages=tuple(Message(role=m["role"], content=m["content"]) for m in messages))
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{where}: every message has `role` and `content`.") from error
+        return Prompt(messages=tuple(_message(m, where) for m in messages))
     raise DataError(f"{where} has neither a non-empty `text` nor a list of `messages`; it has: {', '.join(row)}.")
+
+
+def _message(row: Any, where: str) -> Message:
+    if isinstance(row, dict) and row.get("role") in get_args(Role) and isinstance(row.get("content"), str):
+        return Message(role=row["role"], content=row["content"])
+    roles = ", ".join(get_args(Role))
+    raise DataError(f"{where}: a message has a `role` ({roles}) and a `content` of text; found {row!r}.")

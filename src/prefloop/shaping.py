@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from .bind import gives
+from .binding import gives
 from .ops import at_final, tsum, whiten
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,38 +11,25 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..errors import RunError
+from ..folders import recover, written_whole
 
 _TENSORS, _FACTS = "tensors.safetensors", "facts.json"
 
 
 def write(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Write a checkpoint under a temporary name and put it in place of the last one.
+    """Write a checkpoint in place of the last one.
 
     Raises:
         RunError: the disk is full or cannot be written; the last checkpoint is untouched.
     """
-    scratch: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    with written_whole(folder) as scratch:
         save_file({n: t.detach().contiguous().cpu() for n, t in tensors.items()}, scratch / _TENSORS)
         (scratch / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        scratch.rename(folder)
-    except OSError as error:
-        raise RunError(
-            f"the checkpoint {folder} could not be written ({error.strerror or error}). What was there before is kept: "
-            "make room and go on with --resume."
-        ) from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """The checkpoint in a folder, or `None` when there is none."""
+    recover(folder)
     if not (folder / _FACTS).is_file():
         return None
     return load_file(folder / _TENSORS), json.loads((folder / _FACTS).read_text(encoding="utf-8"))

@@ -33,7 +33,7 @@ class LocalLearner:
         """`networks` by role; `outputs` names what each is asked for (`Plan.outputs`)."""
         self.networks = {role: networks[role] for role in outputs}
         self.outputs, self.settings, self.temperature = dict(outputs), settings, temperature
-        self.optimisers = {r: MasterAdamW(list(n.parameters()), settings) for r, n in self.networks.items()}
+        self.optimisers = {r: MasterAdamW(list(n.parameters()), settings, head=getattr(n, "new_head", list)()) for r, n in self.networks.items()}
         self.steps = 0
 
     def _outputs(self, batch: Batch) -> dict[str, Tensor]:
@@ -70,10 +70,18 @@ class LocalLearner:
     def step(self, lr: float) -> dict[str, float]:
         """See `Learner.step`."""
         norms = {role: optimiser.step(lr) for role, optimiser in self.optimisers.items()}
-        self.steps += 1
-        for network in self.networks.values():
-            network.version = f"{network.version.rpartition('@')[0]}@{self.steps}"
+        self._after(self.steps + 1)
         return norms
+
+    def _after(self, steps: int) -> None:
+        self.steps = steps
+        for network in self.networks.values():
+            network.version = f"{network.version.rpartition('@')[0]}@{steps}"
+
+    def close(self) -> None:
+        """Let go of the networks, so that another learner may train them."""
+        for optimiser in self.optimisers.values():
+            optimiser.close()
 
     def state(self) -> dict[str, Tensor]:
         """Everything a later `restore` needs, as named tensors."""
@@ -83,4 +91,4 @@ class LocalLearner:
         """Go on from what `state` gave after `steps` steps."""
         for role, optimiser in self.optimisers.items():
             optimiser.restore({n.partition("/")[2]: t for n, t in tensors.items() if n.partition("/")[0] == role})
-        self.steps = steps
+        self._after(steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -19,23 +19,35 @@ class MasterAdamW:
     the model's own are dropped at once. For fp32 and fp64 models the master copy is the model itself.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], settings: Optimiser) -> None:
-        """Take the weights to train; `settings.lr` may be a dial, so every step is told its rate."""
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], settings: Optimiser, *, head: Collection[nn.Parameter] = ()
+    ) -> None:
+        """Take the weights to train; those of a new `head` move `settings.head` times as fast."""
         self.parameters, self.settings = list(parameters), settings
         self._master = [p if p.dtype in (torch.float32, torch.float64) else p.detach().float() for p in self.parameters]
-        self._adam = torch.optim.AdamW(
-            self._master, lr=0.0, betas=settings.betas, weight_decay=settings.weight_decay, fused=True
-        )
+        new = {id(p) for p in head}
+        by_pace: dict[float, list[Tensor]] = {}
         for p, master in zip(self.parameters, self._master, strict=True):
-            if master is not p:
-                p.register_post_accumulate_grad_hook(_Collect(master))
+            by_pace.setdefault(settings.head if id(p) in new else 1.0, []).append(master)
+        self._adam = torch.optim.AdamW(
+            [{"params": weights, "pace": pace} for pace, weights in by_pace.items()],
+            lr=0.0,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        self._hooks = [
+            p.register_post_accumulate_grad_hook(_Collect(master))
+            for p, master in zip(self.parameters, self._master, strict=True)
+            if master is not p
+        ]
 
     def step(self, lr: float) -> float:
         """One step at this rate; the gradients' norm before clipping."""
         norm = float(nn.utils.clip_grad_norm_(self._master, self.settings.clip))
         if torch.isfinite(torch.tensor(norm)):
             for group in self._adam.param_groups:
-                group["lr"] = lr
+                group["lr"] = lr * group["pace"]
             self._adam.step()
             with torch.no_grad():
                 for p, master in zip(self.parameters, self._master, strict=True):
@@ -43,6 +55,11 @@ class MasterAdamW:
                         p.copy_(master)
         self.zero()
         return norm
+
+    def close(self) -> None:
+        """Leave the gradients to whoever trains these weights next: until then they are all collected here."""
+        for hook in self._hooks:
+            hook.remove()
 
     def zero(self) -> None:
         """Forget the gradients, keeping their memory for the next step."""

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ..batch import Batch
-from ..bind import Bound
+from ..binding import Bound
 from ..dials import Dial
-from ..errors import RecipeError
+from ..errors import PrefloopError, RecipeError, RewardError
 from ..metrics import measure
-from ..plan import Plan
+from ..planning import Plan
 from ..recipe import Recipe
 from ..reduce import weights
 from .learner import Learner, Network
@@ -116,7 +116,7 @@ def derived(
     frozen = {f"old_{n}": o.detach() for n, o in outputs.items() if n in ("logp", "value")}
     tensors = {**batch.tensors, **{n: o.detach() for n, o in outputs.items() if n == "entropy"}, **frozen}
     for i, bound in enumerate(recipe.derive):
-        result = bound(tensors, dials.knobs(f"derive.{i}", bound))
+        result = _called(bound, tensors, dials.knobs(f"derive.{i}", bound))
         results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(bound.gives):
             raise RecipeError(f"`{bound.name}` returned {len(results)} tensors and is marked to give {bound.gives}.")
@@ -124,12 +124,24 @@ def derived(
     return tensors
 
 
+def _called(bound: Bound, tensors: Mapping[str, Tensor], knobs: Mapping[str, float]) -> Any:
+    try:
+        return bound(tensors, knobs)
+    except PrefloopError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(f"{n} {tuple(tensors[n].shape)}" for n in bound.inputs)
+        raise RewardError(f"`{bound.name}` raised {type(error).__name__}: {error}. It was given {shapes}.") from error
+
+
 def loss(recipe: Recipe, outputs: Mapping[str, Tensor], tensors: Mapping[str, Tensor], dials: Dials) -> Tensor:
     """The recipe's objective: every term times its share, summed."""
     named = {**tensors, **outputs}
     total = torch.zeros((), dtype=next(iter(outputs.values())).dtype)
     for i, term in enumerate(recipe.objective):
-        terms = term.objective(named, dials.knobs(f"objective.{i}.objective", term.objective))
+        terms = _called(term.objective, named, dials.knobs(f"objective.{i}.objective", term.objective))
+        if not isinstance(terms, Tensor):
+            raise RewardError(f"the objective `{term.objective.name}` returned {terms!r}, which is no tensor.")
         share = weights(
             terms.shape, named["mask"], per=term.per, constant=term.constant, importance=named.get("weight")
         )

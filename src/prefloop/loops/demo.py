@@ -13,12 +13,13 @@ from ..recipes.choice import choice
 from .rounds import Rounds
 
 TOKENS = 24
+ENDING = "\n\nOverall, people found this text"
 METHODS: dict[str, dict[str, float]] = {
-    "ppo": {"lr": 3e-5, "beta": 0.05, "steps": 24},
-    "rloo": {"lr": 3e-5, "beta": 0.05, "steps": 32},
-    "grpo": {"lr": 3e-5, "beta": 0.05, "steps": 32},
-    "dpo": {"lr": 2e-5, "beta": 0.1},
-    "raft": {"lr": 3e-5, "steps": 32},
+    "ppo": {"lr": 1e-4, "beta": 0.05, "steps": 16},
+    "rloo": {"lr": 1e-4, "beta": 0.05, "steps": 20},
+    "grpo": {"lr": 1e-4, "beta": 0.05, "steps": 20},
+    "dpo": {"lr": 5e-5, "beta": 0.1},
+    "raft": {"lr": 1e-4, "steps": 20},
     "best-of-n": {"n": 8},
 }
 """The methods the demo offers, with the knobs that suit its size."""
@@ -30,22 +31,24 @@ def demo(
     """The demo as a value: openings continued by a small model, for people who like cheerful endings.
 
     Raises:
-        RecipeError: a method the demo does not offer.
+        RecipeError: a method or people the demo does not offer.
     """
     if method_name not in METHODS:
         raise RecipeError(
             f"the demo has no method `{method_name}`.{nearest(method_name, METHODS)} It has: {', '.join(METHODS)}."
         )
+    if people not in ("simulated", "terminal"):
+        raise RecipeError(f"the people are `simulated` or the person at the `terminal`, not `{people}`.")
     simulated = people == "simulated"
     return Rounds(
         title="Stylistic continuation",
         task="Continue the opening of a story or a description so that people like how it goes on.",
         policy=_policy(method_name, model),
-        reward=choice(model=model, lr=2e-5, batch=8, epochs=2),
+        reward=choice(model=model, lr=5e-5, head=20.0, batch=4, ending=ENDING),
         people=Pool(taste=sentiment, seed=seed) if simulated else "terminal",
         gold=sentiment if simulated else None,
         gold_scale="VADER sentiment of the continuation, from -1 (bitter) to 1 (glowing)" if simulated else "",
-        questions=160 if simulated else 24,
+        questions=150 if simulated else 24,
         rounds=rounds,
         decoding=Decoding(max_tokens=TOKENS),
         seed=seed,

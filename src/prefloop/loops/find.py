@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..bind import resolve
-from ..errors import RecipeError, nearest
+from ..binding import resolve
+from ..errors import PrefloopError, RecipeError, nearest
 from ..recipe import Recipe
 from ..recipe_file import read, with_changes
 from ..recipes import methods
@@ -30,7 +31,7 @@ def find(reference: str, changes: Sequence[str] = ()) -> Recipe | Rounds:
     else:
         if ":" in reference:
             found = resolve(reference)
-            found = found() if callable(found) else found
+            found = _called(found, reference) if callable(found) else found
         elif reference == "demo":
             found = demo()
         elif reference.replace("_", "-") in methods():
@@ -46,3 +47,15 @@ def find(reference: str, changes: Sequence[str] = ()) -> Recipe | Rounds:
     if not isinstance(found, (Recipe, Rounds)):
         raise RecipeError(f"`{reference}` is a {type(found).__name__}, not a Recipe or Rounds.")
     return found
+
+
+def _called(function: Callable[[], Any], reference: str) -> Any:
+    try:
+        return function()
+    except PrefloopError:
+        raise
+    except Exception as error:
+        raise RecipeError(
+            f"`{reference}` raised {type(error).__name__}: {error}. A recipe function takes no arguments and returns a "
+            "Recipe or Rounds."
+        ) from error

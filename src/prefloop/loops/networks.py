@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import RecipeError
 from ..models.decoder import Decoder, WithoutAdapter
 from ..models.load import load
-from ..plan import Plan, model_of
+from ..planning import Plan, model_of
 from ..recipe import Recipe
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from ..learning import checkpoint
 from ..learning.local import LocalLearner
 from ..learning.update import Dials, update, with_frozen
 from ..models.encode import for_model
-from ..plan import Plan, plan
+from ..planning import Plan, plan
 from ..recipe import Recipe
 from ..sampling.generator import Generator
 from ..scoring.scorer import score
@@ -25,6 +26,9 @@ from .seeds import endless, seed_of
 
 OnStep = Callable[[int, dict[str, float], Sequence[Group]], None]
 """Told of every step: its number, its metrics, and the groups it learnt from."""
+
+Draw = Callable[[int], tuple[Batch, Sequence[Group]]]
+"""The batch of a step, ready to learn from, and the groups it was made of."""
 
 
 def optimise(
@@ -50,14 +54,9 @@ def optimise(
     """
     needs = plan(recipe)
     temperature = recipe.sample.decoding.temperature if recipe.sample else 1.0
-    draw: Callable[[int], tuple[Batch, Sequence[Group]]]
     if recipe.sample is not None:
-        if generator is None or not prompts:
-            raise DataError(f"`{recipe.name}` samples and was given no prompts.")
         draw, steps = _online(recipe, needs, networks, generator, prompts, temperature), recipe.steps or 0
     else:
-        if not judged:
-            raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
         draw = _offline(recipe, needs, networks, judged, temperature)
         steps = recipe.steps or math.ceil((recipe.epochs or 1) * len(judged) / recipe.batch)
 
@@ -74,10 +73,11 @@ def optimise(
         dials.now, first = facts["dials"], facts["step"]
 
     def keep(step: int) -> None:
-        if folder is not None:
+        if folder is not None and step > first:
             checkpoint.write(folder, learner.state(), {"step": step, "steps": learner.steps, "dials": dials.now})
 
-    with (progress or Silent()).stage(title or recipe.name, steps) as bar, Patience() as patience:
+    watching = (progress or Silent()).stage(title or recipe.name, steps)
+    with contextlib.closing(learner), watching as bar, Patience() as patience:
         bar.advance(first)
         for step in range(first, steps):
             began = time.monotonic()
@@ -103,12 +103,14 @@ def _online(
     recipe: Recipe,
     needs: Plan,
     networks: Mapping[str, Any],
-    generator: Generator,
+    generator: Generator | None,
     prompts: Sequence[Prompt],
     temperature: float,
-) -> Callable[[int], tuple[Batch, Sequence[Group]]]:
+) -> Draw:
     sample = recipe.sample
     assert sample is not None
+    if generator is None or not prompts:
+        raise DataError(f"`{recipe.name}` samples and was given no prompts.")
     if recipe.steps is None:
         raise RunError(f"`{recipe.name}` samples without end: give it `steps`.")
 
@@ -129,11 +131,14 @@ def _online(
 
 def _offline(
     recipe: Recipe, needs: Plan, networks: Mapping[str, Any], judged: Sequence[Group], temperature: float
-) -> Callable[[int], tuple[Batch, Sequence[Group]]]:
+) -> Draw:
     """Batches of judged data; what the frozen models think of it is worked out once."""
+    if not judged:
+        raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     reader = networks[next(iter(needs.outputs))]
     tokenizer = getattr(reader, "tokenizer", None)
-    data = assemble([for_model(g, tokenizer) for g in judged] if tokenizer else judged)
+    ending = getattr(reader, "ending", ())
+    data = assemble([for_model(g, tokenizer, ending=ending) for g in judged] if tokenizer else judged)
     data = with_frozen(data, needs, networks, tokens=recipe.optimiser.tokens, temperature=temperature)
 
     def draw(step: int) -> tuple[Batch, Sequence[Group]]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..checking import Problem, problems
-from ..models.encode import for_model
+from ..models.encode import for_model, must_fit
 from ..models.load import load
-from ..plan import model_of, plan
+from ..planning import model_of, plan
 from ..prompts import OPENINGS, load_prompts
-from ..recipe import Decoding, Model, Recipe
+from ..recipe import Model, Recipe
 from ..sampling.local import LocalGenerator
 from ..text import Group
 from .rounds import Rounds
@@ -34,10 +34,13 @@ def preview(found: Recipe | Rounds, *, count: int, say: Callable[[str], None]) -
     role = next((r for r, m in recipe.models.items() if m.train), "policy")
     decoder = load(Model(source=model_of(recipe, role).source), name=role, say=say)
     groups: Sequence[Group]
-    if isinstance(found, Rounds) or recipe.sample is not None:
-        prompts = load_prompts(found.prompts or OPENINGS).train[:count]
-        decoding = recipe.sample.decoding if recipe.sample else Decoding(max_tokens=24)
-        groups = LocalGenerator(decoder).sample(prompts, k=2, decoding=decoding, seed=recipe.seed)
+    sampled = found if isinstance(found, Rounds) else recipe.sample
+    if sampled is not None:
+        prompts = load_prompts(found.prompts or OPENINGS)
+        must_fit((*prompts.train, *prompts.held_out), decoder, answer=sampled.decoding.max_tokens)
+        groups = LocalGenerator(decoder).sample(
+            prompts.train[:count], k=2, decoding=sampled.decoding, seed=recipe.seed
+        )
     else:
         groups = [for_model(g, decoder.tokenizer) for g in judged_answers(recipe)]
     wrong = problems(groups, decoder.tokenizer, context=decoder.context)

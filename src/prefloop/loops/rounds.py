@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from ..bind import Bound
+from ..binding import Bound
 from ..errors import DataError, RunError
 from ..evaluation.held_out import Gold, Measured, measure_policy
 from ..feedback.choose import at_random, least_certain
@@ -17,8 +17,9 @@ from ..feedback.people import Pool
 from ..feedback.sources import Source, chance
 from ..feedback.store import Store
 from ..learning import checkpoint
+from ..models.encode import must_fit
 from ..models.load import fetch, save
-from ..plan import plan
+from ..planning import plan
 from ..prompts import OPENINGS, Prompts, load_prompts
 from ..recipe import Decoding, Model, Recipe
 from ..sampling.best import BestOf
@@ -26,7 +27,7 @@ from ..sampling.generator import Generator
 from ..sampling.local import LocalGenerator
 from ..scoring.model import model_score, normalise
 from ..scoring.scorer import score
-from ..text import Group, Kind, Question
+from ..text import Answer, Group, Kind, Question
 from .networks import load_networks
 from .optimise import optimise
 from .progress import Progress
@@ -58,8 +59,8 @@ class Rounds:
     gold_scale: str = ""
     prompts: str = OPENINGS
     rounds: int = 2
-    candidates: int = 200
-    questions: int = 160
+    candidates: int = 180
+    questions: int = 150
     comparisons: float = 0.25
     choose: Choose = least_certain
     held_out: int = 100
@@ -113,7 +114,6 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
             f"the run wants {rounds.candidates} prompts a round and {rounds.held_out} held out, and {rounds.prompts} "
             f"has {len(prompts.train)} and {len(prompts.held_out)}: lower `candidates` or `held_out`, or add prompts."
         )
-    store = Store.open(folder.path / "feedback.sqlite")
     origin = fetch(rounds.policy.models["policy"].source, say=progress.say).origin
     progress.say(f"model: {origin}")
     with torch.random.fork_rng():
@@ -124,10 +124,12 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
             networks |= load_networks(rounds.policy, replace(needs, scorers=("policy",)), given=networks)
         if "ref" not in networks:
             networks |= _reference(rounds.policy, networks)
+    longest = max(d.max_tokens for d in (rounds.decoding, *(s.decoding for s in (rounds.policy.sample,) if s)))
+    must_fit((*prompts.train, *prompts.held_out), networks["policy"], answer=longest)
     return State(
         rounds=rounds,
         folder=folder,
-        store=store,
+        store=Store.open(folder.path / "feedback.sqlite"),
         prompts=prompts,
         people=people,
         progress=progress,
@@ -154,11 +156,17 @@ def _ask(state: State, number: int) -> None:
             questions = [*_training_questions(state, number, facts), *_held_out_questions(state, number)]
             state.store.add_questions(questions)
     open_questions = [q for q in state.store.questions(round=number) if not _answered(state, q)]
-    with folder.stage(f"{number}/ask") as facts, state.progress.stage(f"round {number}: ask", len(open_questions)) as bar:
-        state.people.ask(open_questions, lambda answers: (state.store.add_answers(answers), bar.advance(1))[0])
+    title = f"round {number}: ask"
+    with folder.stage(f"{number}/ask") as facts, state.progress.stage(title, len(open_questions)) as bar:
+
+        def record(answers: Sequence[Answer]) -> None:
+            state.store.add_answers(answers)
+            bar.advance(1)
+
+        state.people.ask(open_questions, record)
         facts["answers"] = len(state.store.answers(rounds=(number,)))
         if not state.store.choices(rounds=range(1, number + 1)):
-            raise DataError("nobody has answered a question yet, so there is nothing to learn from: resume and answer some.")
+            raise DataError("nobody has answered a question yet, and there is nothing to learn from: resume and answer.")
 
 
 def _answered(state: State, question: Question) -> bool:
@@ -257,9 +265,11 @@ def _judged(state: State, recipe: Recipe, number: int) -> list[Group]:
 
 def _policy(state: State, number: int) -> None:
     """Optimise the policy against the reward model, or on the pairs directly."""
-    rounds, recipe = state.rounds, replace(state.rounds.policy, seed=seed_of(state.rounds.seed, "policy", number))
+    rounds, policy = state.rounds, state.networks["policy"]
+    recipe = replace(rounds.policy, seed=seed_of(rounds.seed, "policy", number))
     with state.folder.stage(f"{number}/policy") as facts:
         if recipe.objective:
+            policy.version = f"policy-{number}@0"  # each round counts its steps from 0
 
             def watch(step: int, metrics: dict[str, float], groups: Sequence[Group]) -> None:
                 if state.gold is not None and recipe.sample is not None:
@@ -278,8 +288,8 @@ def _policy(state: State, number: int) -> None:
                 folder=state.folder.state / "unfinished",
                 title=f"round {number}: {recipe.name}",
             )
-            weights = checkpoint.trained_weights(state.networks["policy"])
-            checkpoint.write(state.folder.state / f"{number}-policy", weights, {})
+            weights = checkpoint.trained_weights(policy)
+            checkpoint.write(state.folder.state / f"{number}-policy", weights, {"version": policy.version})
         _forget(state)
 
 
@@ -343,6 +353,8 @@ def _reload(state: State, number: int, name: str) -> None:
     checkpoint.load_weights(state.networks[name], tensors)
     if name == "reward":
         state.networks[name].base.config.prefloop_normalisation = facts
+    else:
+        state.networks[name].version = facts["version"]
 
 
 def _forget(state: State) -> None:

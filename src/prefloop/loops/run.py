@@ -15,8 +15,9 @@ from ..feedback.people import Pool
 from ..feedback.sources import Source
 from ..feedback.store import Store
 from ..models.decoder import Decoder
+from ..models.encode import must_fit
 from ..models.load import save
-from ..plan import plan
+from ..planning import model_of, plan
 from ..prompts import OPENINGS, load_prompts
 from ..recipe import Recipe
 from ..sampling.local import LocalGenerator
@@ -73,7 +74,7 @@ def _run_rounds(
     rounds: Rounds, folder: RunFolder, people: Source | None, progress: Progress, command: str
 ) -> Result:
     source = people or rounds.people
-    if not isinstance(source, Pool) and not hasattr(source, "ask"):
+    if isinstance(source, str):
         raise RecipeError(f"the people of this run are {rounds.people!r}: hand `run` somebody who answers (people=...).")
     state = run_rounds(rounds, folder, people=source, progress=progress)
     save_models(state)
@@ -86,17 +87,22 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress) -> Result
     needs = plan(recipe)
     if not recipe.objective:
         raise RecipeError(f"`{recipe.name}` trains nothing: sample from it with `prefloop sample`, or run the demo with it.")
+    for role in needs.roles:
+        model_of(recipe, role)  # refuses a model from nowhere before another one is loaded
+    prompts = load_prompts(recipe.prompts or OPENINGS).train if recipe.sample is not None else ()
+    judged = judged_answers(recipe) if recipe.sample is None else ()
     with torch.random.fork_rng():
         torch.manual_seed(seed_of(recipe.seed, "new heads"))
         networks = load_networks(recipe, needs, say=progress.say)
     policy = networks.get("policy")
-    prompts = load_prompts(recipe.prompts or OPENINGS).train if recipe.sample is not None else ()
+    if recipe.sample is not None and isinstance(policy, Decoder):
+        must_fit(prompts, policy, answer=recipe.sample.decoding.max_tokens)
     optimise(
         recipe,
         networks=networks,
         generator=LocalGenerator(policy) if isinstance(policy, Decoder) else None,
         prompts=prompts,
-        judged=judged_answers(recipe) if recipe.sample is None else (),
+        judged=judged,
         on_step=lambda step, metrics, _: folder.record("train", step, metrics),
         progress=progress,
         folder=folder.state / "unfinished",

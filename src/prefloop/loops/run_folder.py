@@ -29,7 +29,10 @@ class RunFolder:
         self.path, self.state = path, path / "state"
         text, said = dump(recipe), path / "recipe.yaml"
         try:
-            if said.is_file():
+            inside = {p.name for p in path.iterdir()} if path.exists() else set()
+            # A run that failed before it collected anything leaves its folder to the next try.
+            failed = inside == {said.name, self.state.name} and not any(self.state.iterdir())
+            if said.name in inside and not failed:
                 if said.read_text(encoding="utf-8") != text:
                     raise RunError(
                         f"{path} belongs to a run with another recipe (see {said}): choose another --out, or repeat "
@@ -37,7 +40,7 @@ class RunFolder:
                     )
                 if not resume:
                     raise RunError(f"{path} already holds this run: go on with --resume, or choose another --out.")
-            elif path.exists() and any(path.iterdir()):
+            elif inside and not failed:
                 raise RunError(f"{path} is not empty and holds no run: choose another --out.")
             self.state.mkdir(parents=True, exist_ok=True)
             write_text(said, text)
@@ -73,15 +76,8 @@ class RunFolder:
             handle.write(line + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every recorded step once: where a resumed run repeated a step, the repetition, which is the one that counted."""
-        path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        latest = {}
-        for line in lines:
-            with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed run may be cut short
-                row = json.loads(line)
-                latest[row["stage"], row["step"]] = row
-        return list(latest.values())
+        """See `read_metrics`."""
+        return read_metrics(self.path)
 
     def keep(self, name: str, value: Any) -> None:
         """Write plain values under `state/`."""
@@ -100,3 +96,15 @@ def write_text(path: Path, text: str) -> None:
         os.replace(scratch, path)
     except OSError as error:
         raise RunError(f"{path} could not be written ({error.strerror or error}): make room and go on with --resume.") from error
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    """Every recorded step of a run once: where a resumed run repeated one, the repetition, which is the one that counted."""
+    path = run / "metrics.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    latest = {}
+    for line in lines:
+        with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed run may be cut short
+            row = json.loads(line)
+            latest[row["stage"], row["step"]] = row
+    return list(latest.values())

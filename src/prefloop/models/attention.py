@@ -148,7 +148,7 @@ class Packed:
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None, window: int | None) -> Tensor:
         """See `Tree.attend`."""
-        heads, _, width = q.shape
+        heads = q.shape[0]
         q, k, v = (x.transpose(0, 1) for x in (q, k, v))  # N H d
         out = q.new_empty(self.total, heads, v.shape[-1])
         near = None

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..errors import ModelError
-from .attention import NAME, Packed
+from .attention import Packed
 from .logprobs import token_logprobs
+from .trial import set_up
 
 OUTPUTS = {
     "lm": ("logp", "entropy"),
@@ -42,12 +43,12 @@ class Decoder:
         stock = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._stock = stock
         self._trunk = getattr(stock, stock.base_model_prefix)
-        stock.set_attn_implementation(NAME)
-        config = stock.config.get_text_config()
-        if getattr(config, "final_logit_softcapping", None) and head == "lm":
-            raise ModelError(f"{name} caps its final logits, which the packed forward does not do.")
-        self.context = int(getattr(config, "max_position_embeddings", 0)) or None
+        self.context = int(getattr(stock.config.get_text_config(), "max_position_embeddings", 0)) or None
+        # What is read after an answer before its score is taken; kept in the checkpoint's config.
+        said = getattr(stock.config, "prefloop_ending", "") if head == "score" else ""
+        self.ending = tuple(tokenizer(said, add_special_tokens=False)["input_ids"]) if said else ()
         model.eval()  # no dropout: the sampler and the trainer must agree on every log-probability
+        set_up(self)
 
     @property
     def device(self) -> torch.device:
@@ -58,6 +59,10 @@ class Decoder:
     def base(self) -> Any:
         """The stock transformers model under any adapter."""
         return self._stock
+
+    def new_head(self) -> list[nn.Parameter]:
+        """The weights of a head that did not come with the pretrained model."""
+        return [] if self.head == "lm" else list(self._score_layer().parameters())
 
     def parameters(self) -> list[nn.Parameter]:
         """The weights that are trained."""
@@ -75,6 +80,14 @@ class Decoder:
         head = self._stock.get_output_embeddings()
         return head.weight, getattr(head, "bias", None)
 
+    def must_fit(self, tokens: int) -> None:
+        """Refuse a prompt with its response that is longer than the model reads."""
+        if self.context and tokens > self.context:
+            raise ModelError(
+                f"a prompt with its response takes {tokens} tokens and {self.name} reads at most {self.context}: "
+                "shorten the prompts or sample fewer tokens."
+            )
+
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
         """The named outputs of this model's head for every response of the batch; 0 where the mask is 0.
 
@@ -86,11 +99,7 @@ class Decoder:
         device = self.device
         longest = batch["ids"].shape[-1]
         tree = Packed(batch.trunks, batch.lengths)
-        if self.context and int(tree.positions.max()) >= self.context:
-            raise ModelError(
-                f"a prompt with its response takes {int(tree.positions.max()) + 1} tokens and {self.name} reads at "
-                f"most {self.context}: shorten the prompts or sample fewer tokens."
-            )
+        self.must_fit(int(tree.positions.max()) + 1)
         ids = tree.pack(batch.trunks, batch["ids"].cpu()).to(device)
         chosen = batch["mask"].cpu().flatten(0, 1)[:, : tree.slot.shape[1]].bool() & tree.exists
         hidden = self.hidden(ids, tree.positions.to(device), tree.to(device))
@@ -111,15 +120,23 @@ class Decoder:
             there = batch.lengths.flatten() > 0
             ends = tree.slot.gather(1, (batch.lengths.flatten() - 1).clamp(min=0)[:, None].to(device)).squeeze(1)
             values = self._scores(hidden[ends[there.to(device)]])
-            return {"score": values.new_zeros(there.shape).masked_scatter(there.to(device), values).view_as(batch.lengths)}
+            return {
+                "score": values.new_zeros(there.shape).masked_scatter(there.to(device), values).view_as(batch.lengths)
+            }
         at = tree.before if self.head == "value" else tree.slot
         return {self.head: spread(self._scores(hidden[at[chosen]]))}
 
     def _scores(self, hidden: Tensor) -> Tensor:
-        head = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)
-        if head is None:
-            raise ModelError(f"{type(self._stock).__name__} has no `score` or `classifier` layer to read a number from.")
-        return head(hidden).squeeze(-1).float() if hidden.dtype != torch.float64 else head(hidden).squeeze(-1)
+        scores = self._score_layer()(hidden).squeeze(-1)
+        return scores.to(torch.promote_types(scores.dtype, torch.float32))
+
+    def _score_layer(self) -> nn.Module:
+        layer = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)
+        if layer is None:
+            raise ModelError(
+                f"{type(self._stock).__name__} has no `score` or `classifier` layer to read a number from."
+            )
+        return layer
 
 
 class WithoutAdapter:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import DataError
+from ..errors import DataError, ModelError
 from ..text import Group, Prompt, Response
 
 
@@ -20,6 +21,11 @@ def encode(prompt: Prompt, tokenizer: Any) -> tuple[int, ...]:
         if len(ids) > 1 and ids[-1] == tokenizer.eos_token_id:
             ids = ids[:-1]  # some tokenizers close every text; the answer is still to come
     else:
+        if not tokenizer.chat_template:
+            raise ModelError(
+                f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no chat template, and the prompts are "
+                "conversations: put a chat_template.jinja beside the model, or use plain-text prompts."
+            )
         messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -28,22 +34,53 @@ def encode(prompt: Prompt, tokenizer: Any) -> tuple[int, ...]:
     return tuple(ids)
 
 
-def for_model(group: Group, tokenizer: Any) -> Group:
+def must_fit(prompts: Sequence[Prompt], decoder: Any, *, answer: int) -> None:
+    """Refuse prompts that leave a model no room for an answer of so many tokens, before anything is spent.
+
+    Raises:
+        DataError: names the first such prompt.
+    """
+    for prompt in prompts:
+        tokens = len(encode(prompt, decoder.tokenizer))
+        if decoder.context and tokens + answer > decoder.context:
+            raise DataError(
+                f"the prompt {prompt.shown[:80]!r} has {tokens} tokens and its answer up to {answer}; {decoder.name} "
+                f"reads at most {decoder.context}: shorten the prompt or lower max_tokens."
+            )
+
+
+def continuation(prompt: Sequence[int], ids: Sequence[int], tokenizer: Any) -> str:
+    """What these tokens add to their prompt as text: decoded alone, some tokenizers would drop a leading space."""
+    before = tokenizer.decode(list(prompt), skip_special_tokens=True)
+    together: str = tokenizer.decode([*prompt, *ids], skip_special_tokens=True)
+    return together[len(before) :]
+
+
+def for_model(group: Group, tokenizer: Any, *, ending: tuple[int, ...] = ()) -> Group:
     """The group in a model's own tokens.
 
     Where policy and reward model share a tokenizer the sampled ids are kept as they are; otherwise the text is encoded
-    anew, so that no two models need the same vocabulary. An answer that ended keeps its end token either way.
+    anew, so that no two models need the same vocabulary. An answer that ended keeps its end token either way. `ending`
+    is put after every answer, as tokens nobody chose: what a reward model reads before it gives its score.
     """
-    if group.prompt_ids and encode(group.prompt, tokenizer) == group.prompt_ids and _same(group, tokenizer):
-        return group
-    prompt = encode(group.prompt, tokenizer)
-    return replace(group, prompt_ids=prompt, responses=tuple(_encoded(r, tokenizer) for r in group.responses))
+    if not (group.prompt_ids and encode(group.prompt, tokenizer) == group.prompt_ids and _same(group, tokenizer)):
+        responses = tuple(_encoded(r, tokenizer) for r in group.responses)
+        group = replace(group, prompt_ids=encode(group.prompt, tokenizer), responses=responses)
+    if ending:
+        group = replace(group, responses=tuple(_followed(r, ending) for r in group.responses))
+    return group
+
+
+def _followed(response: Response, ending: tuple[int, ...]) -> Response:
+    return replace(response, ids=(*response.ids, *ending), mask=(*response.mask, *(0 for _ in ending)), logp=())
 
 
 def _same(group: Group, tokenizer: Any) -> bool:
+    """Whether the tokens say the text here too: an end token or a stop string may follow it."""
     size = len(tokenizer)
     return all(
-        r.ids and max(r.ids) < size and r.text.strip() in tokenizer.decode(list(r.ids)) for r in group.responses
+        r.ids and max(r.ids) < size and continuation(group.prompt_ids, r.ids, tokenizer).startswith(r.text)
+        for r in group.responses
     )
 
 

@@ -6,14 +6,15 @@ a GGUF file. `A | B` takes A and, when A cannot be had, B.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ import platformdirs
 import torch
 
 from ..errors import ModelError
+from ..folders import written_whole
 from ..recipe import Model
+from .adapter import add_adapter, base_of, holds_adapter, put_on
 from .allocator import keep_memory
 from .decoder import Decoder
 
@@ -57,6 +60,7 @@ def fetch(reference: str, *, say: Callable[[str], None] = lambda _: None) -> Fet
             return _fetch_one(one, say)
         except ModelError as error:
             reasons.append(f"{one}: {error}")
+            say(reasons[-1])
     raise ModelError("; ".join(reasons))
 
 
@@ -69,7 +73,7 @@ def _fetch_one(reference: str, say: Callable[[str], None]) -> Fetched:
             raise ModelError(f"there is no file {path}.")
         return Fetched(folder=_converted(path, say), origin=f"converted from {path.name}")
     if path.is_dir():
-        if not (path / "config.json").is_file():
+        if not (path / "config.json").is_file() and not holds_adapter(path):
             raise ModelError(f"the folder {path} has no config.json: it does not hold a model in Hugging Face format.")
         return Fetched(folder=path, origin=f"the folder {path}")
     if reference.count("/") != 1 or reference.startswith((".", "/", "~")):
@@ -83,18 +87,26 @@ def _from_hub(reference: str, say: Callable[[str], None]) -> Fetched:
     from huggingface_hub import snapshot_download
 
     wanted = ["*.json", "*.safetensors", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab*"]
-    try:
-        return Fetched(
-            folder=Path(snapshot_download(reference, allow_patterns=wanted, local_files_only=True)),
-            origin=f"the hub's {reference} (already on this machine)",
-        )
-    except Exception:  # not there yet: whatever the hub client raises, the next line asks the hub itself
-        say(f"asking the hub for {reference}")
+    with contextlib.suppress(Exception):  # not there yet: whatever the hub client raises, the hub itself is asked next
+        here = Path(snapshot_download(reference, allow_patterns=wanted, local_files_only=True))
+        if _whole(here):
+            return Fetched(folder=here, origin=f"the hub's {reference} (already on this machine)")
+    say(f"asking the hub for {reference}")
     try:
         folder = snapshot_download(reference, allow_patterns=wanted, etag_timeout=5)
     except Exception as error:
         raise ModelError(f"the hub did not give it ({type(error).__name__}).") from error
+    if not _whole(Path(folder)):
+        raise ModelError("the hub did not give it whole: weights in safetensors are missing.")
     return Fetched(folder=Path(folder), origin=f"the hub's {reference}")
+
+
+def _whole(folder: Path) -> bool:
+    """Whether a download came to its end: every file of weights that the folder speaks of is there."""
+    named = {
+        w for i in folder.glob("*.safetensors.index.json") for w in json.loads(i.read_text())["weight_map"].values()
+    }
+    return bool(named or list(folder.glob("*.safetensors"))) and all((folder / n).is_file() for n in named)
 
 
 def _from_wheel(name: str, say: Callable[[str], None]) -> Fetched:
@@ -134,40 +146,50 @@ def _converted(gguf: Path, say: Callable[[str], None], home: Path | None = None)
     say(f"converting {gguf.name} to safetensors, once")
     place = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(**place)
-        model = AutoModelForCausalLM.from_pretrained(
-            **place, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
-        )
+        with _quietly():
+            tokenizer = AutoTokenizer.from_pretrained(**place)
+            model = AutoModelForCausalLM.from_pretrained(
+                **place, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
+            )
     except ImportError as error:
-        raise ModelError(f'reading GGUF files needs the `gguf` package: pip install "prefloop[demo]" ({error})') from error
-    home.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=home.parent))
-    model.save_pretrained(scratch)
-    tokenizer.save_pretrained(scratch)
-    scratch.chmod(0o755)
-    if home.exists():
-        shutil.rmtree(home)
-    scratch.rename(home)
+        raise ModelError(
+            f'reading GGUF files needs the `gguf` package: pip install "prefloop[demo]" ({error})'
+        ) from error
+    except Exception as error:
+        raise ModelError(f"{gguf.name} cannot be read as a GGUF model: {error}") from error
+    with written_whole(home) as scratch:
+        model.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
     return home
 
 
-def load_tokenizer(folder: Path, *, chat: bool = False) -> Any:
-    """The tokenizer saved beside a model; with `chat`, one that has a chat template."""
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer saved beside a model."""
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        return AutoTokenizer.from_pretrained(folder)
     except Exception as error:
         raise ModelError(
             f"{folder} has no usable tokenizer ({type(error).__name__}): save one there with "
             "`tokenizer.save_pretrained(folder)`."
         ) from error
-    if chat and not tokenizer.chat_template:
-        raise ModelError(
-            f"the tokenizer in {folder} has no chat template, and the prompts are conversations: add a "
-            "chat_template.jinja there, or use plain-text prompts."
-        )
-    return tokenizer
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without transformers' own bars and reports: a fresh head is what was asked for, and no news."""
+    from transformers.utils import logging
+
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None) -> Decoder:
@@ -187,26 +209,52 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     keep_memory()
     folder = fetch(model.source, say=say).folder
     tokenizer = load_tokenizer(folder)
+    described = folder
+    adapter = folder if holds_adapter(folder) else None
+    if adapter is not None:
+        if model.adapter is not None:
+            raise ModelError(f"{folder} is an adapter already, which `train=True` goes on with: leave out `adapter`.")
+        folder = fetch(base_of(folder), say=say).folder
+        described = adapter if (adapter / "config.json").is_file() else folder
+    if not _whole(folder):
+        raise ModelError(
+            f"{folder} has no whole weights in safetensors"
+            + "".join(f"; {p.name} is a pickle, which is never read" for p in sorted(folder.glob("*.bin")))
+            + ". Save the model anew with `model.save_pretrained(folder)`."
+        )
     extra = {} if model.head == "lm" else {"num_labels": 1}
     try:
-        stock = classes[model.head].from_pretrained(
-            folder, dtype=getattr(torch, model.dtype), use_safetensors=True, **extra
-        )
+        with _quietly():
+            config = transformers.AutoConfig.from_pretrained(described, **extra)
+            stock, found = classes[model.head].from_pretrained(
+                folder,
+                config=config,
+                dtype=getattr(torch, model.dtype),
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+            _start_from_zero(stock, found["missing_keys"])
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
     if model.head == "score":
         _separate_pad(stock, tokenizer)
-    if model.adapter is not None:
-        from peft import LoraConfig, get_peft_model
-
-        task = {"lm": "CAUSAL_LM", "score": "SEQ_CLS"}.get(model.head, "TOKEN_CLS")
-        config = LoraConfig(
-            r=model.adapter.rank, lora_alpha=model.adapter.alpha, target_modules=model.adapter.target, task_type=task
-        )
-        stock = get_peft_model(stock, config, autocast_adapter_dtype=False)
+        if model.ending is not None:
+            stock.config.prefloop_ending = model.ending
+    if adapter is not None:
+        stock = put_on(stock, adapter, train=model.train)
+    elif model.adapter is not None:
+        stock = add_adapter(stock, model.adapter, model.head)
     elif not model.train:
         stock.requires_grad_(False)
     return Decoder(stock, tokenizer, head=model.head, name=name)
+
+
+@torch.no_grad()
+def _start_from_zero(stock: Any, missing: Collection[str]) -> None:
+    """A new head says 0 of everything until it has learnt otherwise: nothing has to be unlearnt first."""
+    for name, weight in stock.named_parameters():
+        if name in missing:
+            weight.zero_()
 
 
 def _separate_pad(stock: Any, tokenizer: Any) -> None:
@@ -232,14 +280,8 @@ def _listed(x: int | list[int] | None) -> list[int]:
 
 def save(decoder: Decoder, folder: Path) -> None:
     """Write a model and its tokenizer as safetensors in Hugging Face (or peft) format, all or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    with written_whole(folder) as scratch, _quietly():
         decoder.model.save_pretrained(scratch)
+        if decoder.model is not decoder.base:  # peft leaves out what the model under the adapter was told
+            decoder.base.config.save_pretrained(scratch)
         decoder.tokenizer.save_pretrained(scratch)
-        scratch.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import Bound, bind
+from ..binding import Bound, bind
 from ..recipe import Decoding, Model, Recipe, Sample
 from ..scoring.model import model_score
 from ..select import best_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import bind
+from ..binding import bind
 from ..objectives.pairs import dpo as objective
 from ..recipe import Model, Optimiser, Recipe, Term
 from . import SMOLLM2

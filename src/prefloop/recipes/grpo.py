@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import Bound, bind
+from ..binding import Bound, bind
 from ..credit import grpo as group_standard
 from ..dials import Dial
 from ..objectives.penalties import kl_k3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import Bound, bind
+from ..binding import Bound, bind
 from ..credit import gae
 from ..dials import Dial
 from ..objectives.critic import value_clip
@@ -43,7 +43,7 @@ def ppo(
         score={"reward": reward or bind(model_score, model="reward")},
         derive=(bind(kl_in_reward, beta=beta), bind(gae, lam=lam), bind(whiten_advantage)),
         objective=(Term(objective=bind(ppo_clip)), Term(objective=bind(value_clip), weight=0.5)),
-        optimiser=Optimiser(lr=lr),
+        optimiser=Optimiser(lr=lr, head=10.0),
         batch=batch,
         steps=steps,
         passes=passes,

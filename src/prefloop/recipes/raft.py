@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import Bound, bind
+from ..binding import Bound, bind
 from ..objectives.imitation import nll
 from ..recipe import Decoding, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import model_score

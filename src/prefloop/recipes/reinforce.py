@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import Bound, bind
+from ..binding import Bound, bind
 from ..credit import batch_mean
 from ..dials import Dial
 from ..objectives.policy import reinforce as reinforce_objective

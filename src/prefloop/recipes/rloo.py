@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import Bound, bind
+from ..binding import Bound, bind
 from ..credit import rloo as leave_one_out
 from ..dials import Dial
 from ..objectives.policy import reinforce

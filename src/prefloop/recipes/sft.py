@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..bind import bind
+from ..binding import bind
 from ..objectives.imitation import nll
 from ..recipe import Model, Optimiser, Recipe, Term
 from . import SMOLLM2

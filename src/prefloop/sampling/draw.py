@@ -21,8 +21,10 @@ def draw(logits: Tensor, decoding: Decoding, uniform: Tensor) -> tuple[Tensor, T
     logp = (logits / decoding.temperature if decoding.temperature > 0 else logits).log_softmax(-1)
     if decoding.temperature > 0:
         cumulative = cut(logp, decoding).exp().cumsum(-1)
-        goal = uniform.to(cumulative.dtype).unsqueeze(-1) * cumulative[:, -1:]
-        token = torch.searchsorted(cumulative, goal, right=True).clamp(max=logits.shape[-1] - 1).squeeze(-1)
+        total = cumulative[:, -1:]
+        # Rounding may carry the goal up to the total, and past every token that can be drawn.
+        goal = torch.minimum(uniform.to(total.dtype).unsqueeze(-1) * total, total.nextafter(torch.zeros_like(total)))
+        token = torch.searchsorted(cumulative, goal, right=True).squeeze(-1)
     else:
         token = logp.argmax(-1)
     return token, logp.gather(-1, token.unsqueeze(-1)).squeeze(-1)

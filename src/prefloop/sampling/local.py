@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from ..models.decoder import Decoder
-from ..models.encode import encode
+from ..models.encode import continuation, encode
 from ..recipe import Decoding
 from ..text import Finish, Group, Prompt, Response
 from .cache import Decode, Prefill
@@ -41,6 +41,7 @@ class LocalGenerator:
     ) -> list[Group]:
         """See `Generator.sample`. Every response has its own stream of random numbers, whatever the batch."""
         encoded = [encode(p, self.decoder.tokenizer) for p in prompts]
+        self.decoder.must_fit(max(map(len, encoded), default=0) + decoding.max_tokens)
         at_once = max(1, self.width // k)
         # Prompts of like length side by side: less of the cache is empty.
         order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
@@ -117,11 +118,7 @@ class LocalGenerator:
         return True
 
     def _text(self, drawn: _Drawn) -> str:
-        """What the response adds to its prompt: some tokenizers drop a leading space when they decode it alone."""
-        decode = self.decoder.tokenizer.decode
-        ids = [i for i in drawn.ids if i not in self._ends]
-        before = decode(list(drawn.prompt), skip_special_tokens=True)
-        return decode([*drawn.prompt, *ids], skip_special_tokens=True)[len(before) :]
+        return continuation(drawn.prompt, [i for i in drawn.ids if i not in self._ends], self.decoder.tokenizer)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ def model_score(groups: Sequence[Group], *, model: Decoder) -> Tensor:
 
     with the mean and standard deviation on the reference model's own samples (Ziegler et al. 2019, section 2.2).
     """
-    batch = assemble([for_model(g, model.tokenizer) for g in groups])
+    batch = assemble([for_model(g, model.tokenizer, ending=model.ending) for g in groups])
     parts = [model.outputs(batch.rows(a, b), {"score"})["score"] for a, b in batch.split(_TOKENS)]
     mean, std = normalisation(model)
     return (torch.cat(parts).float().cpu() - mean) / std

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..bind import Bound
+from ..binding import Bound
 from ..errors import RewardError
 from ..models.decoder import Decoder
 from ..text import Group
@@ -46,18 +46,20 @@ def _call(scorer: Bound, arguments: tuple[Any, ...], knobs: Mapping[str, Any], w
         raise RewardError(f"the reward `{scorer.name}` raised {type(error).__name__}: {error} on {where}.") from error
 
 
-def _checked(scorer: Bound, groups: Sequence[Group], rows: Any) -> Tensor:
+def _checked(scorer: Bound, groups: Sequence[Group], given: Any) -> Tensor:
     """Rewards as a P K tensor, or an error that names the first sample they fail on."""
-    rows = rows.tolist() if isinstance(rows, Tensor) else list(rows)
-    if len(rows) != len(groups):
-        raise RewardError(f"the reward `{scorer.name}` returned {len(rows)} rows for {len(groups)} prompts.")
-    width = max(len(g.responses) for g in groups)
-    rewards = torch.zeros(len(groups), width)
-    for p, (group, row) in enumerate(zip(groups, rows, strict=True)):
-        if len(row) < len(group.responses):
+    padded, rows = isinstance(given, Tensor), _list(given)
+    if rows is None or len(rows) != len(groups):
+        said = repr(given) if rows is None else f"{len(rows)} rows"
+        raise RewardError(f"the reward `{scorer.name}` returned {said} for {len(groups)} prompts.")
+    rewards = torch.zeros(len(groups), max(len(g.responses) for g in groups))
+    for p, group in enumerate(groups):
+        row, n = _list(rows[p]), len(group.responses)
+        if row is None or len(row) < n or (len(row) > n and not padded):
+            said = repr(rows[p]) if row is None else f"{len(row)} numbers"
             raise RewardError(
-                f"the reward `{scorer.name}` returned {len(row)} numbers for the {len(group.responses)} responses to "
-                f"{group.prompt.shown!r}: it returns one for each, in order."
+                f"the reward `{scorer.name}` returned {said} for the {n} responses to {group.prompt.shown!r}: it "
+                "returns one number for each, in order."
             )
         for k, r in enumerate(group.responses):
             number = _number(row[k])
@@ -68,6 +70,12 @@ def _checked(scorer: Bound, groups: Sequence[Group], rows: Any) -> Tensor:
                 )
             rewards[p, k] = number
     return rewards
+
+
+def _list(x: Any) -> list[Any] | None:
+    """A tensor, an array or a sequence as a list; `None` for everything else."""
+    x = x.tolist() if hasattr(x, "tolist") else x
+    return list(x) if isinstance(x, Sequence) and not isinstance(x, str) else None
 
 
 def _number(x: Any) -> float | None:

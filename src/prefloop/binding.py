@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import RecipeError, nearest
+from .fields import no_number
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +68,8 @@ def bind(function: Callable[..., Any], **knobs: Any) -> Bound:
     """Set the knobs of a function.
 
     Raises:
-        RecipeError: a knob the function does not have; the message shows the nearest spelling and the signature.
+        RecipeError: a knob the function does not have, or one that is no number and should be; the message shows the
+            nearest spelling and the signature.
 
     >>> def dpo(logp, ref_logp, mask, *, beta: float = 0.1): ...
     >>> bind(dpo, beta=0.2).inputs
@@ -88,6 +90,9 @@ def bind(function: Callable[..., Any], **knobs: Any) -> Bound:
             f"`{function.__name__}` needs a value for {', '.join(f'`{m}`' for m in missing)}: "
             f"write bind({function.__name__}, {', '.join(f'{m}=...' for m in missing)})."
         )
+    wrong = no_number(function, knobs)
+    if wrong is not None:
+        raise RecipeError(f"`{wrong}` of `{function.__name__}` is {knobs[wrong]!r}: it takes a number.")
     return Bound(function, knobs)
 
 
@@ -111,7 +116,7 @@ def locate(thing: Any) -> str:
     """The import path of a function or class: `package.module:name`, or `file.py:name` for a file outside a package.
 
     >>> locate(bind)
-    'prefloop.bind:bind'
+    'prefloop.binding:bind'
     """
     name, module = thing.__qualname__, thing.__module__
     if "<" in name:
@@ -128,9 +133,9 @@ def locate(thing: Any) -> str:
 
 
 def resolve(path: str, *, beside: Path | None = None) -> Any:
-    """The object at `package.module:name` or `path/to/file.py:name` (relative to `beside`, else the working folder).
+    """The object at `package.module:name` or `path/to/file.py:name`, in the folder `beside` or the working folder.
 
-    >>> resolve("prefloop.bind:bind") is bind
+    >>> resolve("prefloop.binding:bind") is bind
     True
     """
     place, _, name = path.rpartition(":")
@@ -157,10 +162,10 @@ def _import(place: str, path: str) -> Any:
 
 
 def _load_file(place: str, beside: Path | None) -> Any:
-    file = Path(place).expanduser()
-    file = (file if file.is_absolute() else (beside or Path.cwd()) / file).resolve()
-    if not file.is_file():
-        raise RecipeError(f"there is no file {file}.")
+    tried = [(folder / Path(place).expanduser()).resolve() for folder in (beside, Path.cwd()) if folder is not None]
+    file = next((f for f in tried if f.is_file()), None)
+    if file is None:
+        raise RecipeError(f"there is no file {' or '.join(dict.fromkeys(map(str, tried)))}.")
     name = _FILE_MODULE + "".join(c if c.isalnum() else "_" for c in str(file))
     if name in sys.modules:
         return sys.modules[name]

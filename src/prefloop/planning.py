@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .bind import Bound
+from .binding import Bound
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, frozen_role, lookup
 from .recipe import Head, Model, Recipe
@@ -205,6 +205,12 @@ class _Planner:
 def model_of(recipe: Recipe, role: str) -> Model:
     """The declaration of a role, following `source` to the role it copies."""
     model = recipe.models[role]
+    if model.source == role:
+        raise RecipeError(
+            f"the model `{role}` of `{recipe.name}` comes from outside (in the whole loop it is the fitted one): say "
+            f"which, for example --set models.{role}.source=runs/demo/{role}"
+            + (", or pay by a function of your own: --set score.reward=my_reward.py:name." if role == "reward" else ".")
+        )
     seen = {role}
     while model.source in recipe.models:
         if model.source in seen:

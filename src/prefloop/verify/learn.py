@@ -1,0 +1,77 @@
+"""Two ways to run a recipe on the tabular problem, both through the loop that trains language models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..batch import assemble
+from ..dials import Linear
+from ..learning.local import LocalLearner
+from ..learning.update import Dials, update, with_frozen
+from ..loops.optimise import optimise
+from ..planning import plan
+from ..recipe import Optimiser, Recipe
+from ..scoring.scorer import score
+from .problem import PROMPT, REWARD, reference
+from .tabular import ANSWERS, PREFIXES, Critic, Policy, RewardModel, TabularGenerator, group, response
+
+_WHOLE = 10**9  # tokens of one backward pass: no batch is cut
+
+
+def networks() -> dict[str, Any]:
+    """Every role a recipe may ask for: policies that start as the reference, and tables of zeros."""
+    return {
+        "policy": reference(),
+        "ref": reference(),
+        "critic": Critic(torch.zeros(1, PREFIXES)),
+        "reward": RewardModel(torch.zeros(1, len(ANSWERS))),
+    }
+
+
+def settling(recipe: Recipe) -> Recipe:
+    """The recipe with a rate that suits the tables and falls to 0, so that it comes to rest."""
+    return replace(recipe, optimiser=Optimiser(lr=Linear(begin=0.1, end=0.0), tokens=_WHOLE))
+
+
+def from_samples(recipe: Recipe) -> Policy:
+    """The policy after a recipe has learnt from its own samples."""
+    found = networks()
+    optimise(settling(recipe), networks=found, generator=TabularGenerator(found["policy"]), prompts=[PROMPT])
+    policy: Policy = found["policy"]
+    return policy
+
+
+def from_population(recipe: Recipe, answers: Tensor, probability: Tensor, *, steps: int = 150) -> dict[str, Any]:
+    """The networks after a recipe has learnt from all the data there is, each row as important as it is probable.
+
+    answers: places in `ANSWERS` (rows K), the best first where they are judged. probability: of each row.
+    """
+    drawn = [response(a) for a in ANSWERS.tolist()]
+    groups = [group(PROMPT, [drawn[i] for i in row]) for row in answers.tolist()]
+    recipe = settling(recipe)
+    found, needs = networks(), plan(recipe)
+    batch = assemble(groups).having(weight=probability * len(groups))
+    for name, scorer in recipe.score.items():
+        batch = batch.having(**{name: score(scorer, groups, found)})
+    for select in recipe.select:
+        batch = batch.keep(select(batch.tensors))
+    batch = with_frozen(batch, needs, found, tokens=_WHOLE, temperature=1.0)
+    learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser), Dials(recipe)
+    for step in range(steps):
+        metrics = update(recipe, learner, batch, dials, seed=step)
+        dials.turn(step=step, steps=steps, metrics=metrics)
+    return found
+
+
+def judged(sets: Tensor) -> tuple[Tensor, Tensor]:
+    """People's choices among sets of answers (rows K): every row once with each of its answers chosen, put first.
+
+    The second result is the probability of each row, when people choose in proportion to exp(r).
+    """
+    chosen = REWARD[sets].softmax(-1)
+    order = [[i, *(j for j in range(sets.shape[1]) if j != i)] for i in range(sets.shape[1])]
+    return torch.cat([sets[:, o] for o in order]), torch.cat(list(chosen.T)) / len(sets)

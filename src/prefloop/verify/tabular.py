@@ -1,0 +1,141 @@
+"""A language model small enough to enumerate: four tokens, answers of three, one table row for every prefix.
+
+All 64 answers and their probabilities can be written down, so what a method reaches can be compared with what it should
+reach, without any sampling error. A prompt's one token id says which of the model's tables it is answered from.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..batch import Batch
+from ..recipe import Decoding
+from ..sampling.draw import draw
+from ..text import Group, Prompt, Response
+
+TOKENS, LENGTH = 4, 3
+PREFIXES = sum(TOKENS**n for n in range(LENGTH))
+ANSWERS = torch.tensor(list(itertools.product(range(TOKENS), repeat=LENGTH)))
+"""Every answer (64 3), in the order of their text."""
+
+
+def prompt_rows(batch: Batch) -> Tensor:
+    """The table of each prompt (P 1 1): its last token."""
+    return torch.tensor([int(trunk[-1]) for trunk in batch.trunks]).view(-1, 1, 1)
+
+
+def prefix_rows(ids: Tensor) -> Tensor:
+    """The table row of the prefix before each token: shorter prefixes first, then in the order of their text.
+
+    >>> prefix_rows(torch.tensor([0, 2, 1])).tolist()
+    [0, 1, 7]
+    """
+    rows = [torch.zeros_like(ids[..., 0])]
+    for t in range(LENGTH - 1):
+        # The children of row n are TOKENS n + 1 to TOKENS n + TOKENS, as in a heap.
+        rows.append(TOKENS * rows[-1] + 1 + ids[..., t])
+    return torch.stack(rows, -1)
+
+
+def answer_rows(ids: Tensor) -> Tensor:
+    """The place of each answer in `ANSWERS`.
+
+    >>> answer_rows(torch.tensor([[0, 0, 1], [1, 2, 0]])).tolist()
+    [1, 24]
+    """
+    return (ids * torch.tensor([TOKENS**n for n in reversed(range(LENGTH))])).sum(-1)
+
+
+def text_of(ids: Sequence[int]) -> str:
+    """An answer as digits.
+
+    >>> text_of((0, 1, 2))
+    '012'
+    """
+    return "".join(map(str, ids))
+
+
+class Tabular(nn.Module):
+    """A table of numbers with one row for every prompt, as a network of the learner."""
+
+    def __init__(self, start: Tensor) -> None:
+        """`start` (prompts ...) is copied: what the table holds before anything is learnt."""
+        super().__init__()
+        self.version = "tabular"
+        self.table = nn.Parameter(start.detach().to(torch.float64).clone())
+
+
+class Policy(Tabular):
+    """Logits (prompts 21 4): the next token after every prefix."""
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `logp` and `entropy`."""
+        ids, every = batch["ids"], (self.table / temperature).log_softmax(-1)
+        at = (prompt_rows(batch), prefix_rows(ids))
+        given = {"logp": every[(*at, ids)], "entropy": -(every.exp() * every).sum(-1)[at]}
+        return {name: given[name] for name in want}
+
+    def log_answers(self) -> Tensor:
+        """The log-probability of every answer to every prompt (prompts 64), differentiable."""
+        steps = self.table.log_softmax(-1)[:, prefix_rows(ANSWERS), ANSWERS]
+        return steps.sum(-1)
+
+
+class Critic(Tabular):
+    """Values (prompts 21): what is to come after every prefix."""
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `value`, before each token."""
+        return {"value": self.table[prompt_rows(batch), prefix_rows(batch["ids"])]}
+
+
+class RewardModel(Tabular):
+    """Scores (prompts 64): one for every answer."""
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `score`."""
+        return {"score": self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])]}
+
+
+class TabularGenerator:
+    """Draws answers from a tabular policy, token by token, as the local sampler draws them from a language model."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Draw from `policy` as it is at each call."""
+        self.policy = policy
+
+    @torch.no_grad()
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        k: int,
+        decoding: Decoding,
+        seed: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Group]:
+        """See `Generator.sample`; a prompt is the number of its table."""
+        which = torch.tensor([int(p.shown) for p in prompts]).repeat_interleave(k)
+        source = torch.Generator().manual_seed(seed)
+        ids = torch.zeros(len(which), LENGTH, dtype=torch.long)
+        logp = torch.zeros(len(which), LENGTH, dtype=torch.float64)
+        for t in range(LENGTH):
+            logits = self.policy.table[which, prefix_rows(ids)[:, t]]
+            uniform = torch.rand(len(which), generator=source, dtype=torch.float64)
+            ids[:, t], logp[:, t] = draw(logits, decoding, uniform)
+        drawn = [response(i, p) for i, p in zip(ids.tolist(), logp.tolist(), strict=True)]
+        return [group(prompt, drawn[k * n : k * (n + 1)]) for n, prompt in enumerate(prompts)]
+
+
+def response(ids: Sequence[int], logp: Sequence[float] = ()) -> Response:
+    """An answer as a record."""
+    return Response(text=text_of(ids), ids=tuple(ids), mask=(1,) * LENGTH, logp=tuple(logp))
+
+
+def group(prompt: Prompt, responses: Sequence[Response]) -> Group:
+    """A prompt with answers as a record."""
+    return Group(prompt=prompt, prompt_ids=(int(prompt.shown),), responses=tuple(responses))

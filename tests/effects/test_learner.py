@@ -1,0 +1,259 @@
+"""One gradient, however a batch is cut; fp32 master weights under bf16 ones; states that are given back exactly."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import tiny
+from prefloop import recipes
+from prefloop.binding import bind
+from prefloop.learning.local import LocalLearner
+from prefloop.learning.optimiser import MasterAdamW
+from prefloop.learning.update import Dials, derived, loss, update, with_frozen
+from prefloop.models.decoder import Decoder
+from prefloop.planning import plan
+from prefloop.recipe import Optimiser
+
+WIDE, PAIRS = [[5, 1, 0, 8], [11, 3, 0, 1], [2, 3, 7, 4], [6, 6, 2, 9]], [[5, 8], [3, 11], [7, 4], [1, 2]]
+TRUNKS = (9, 3, 14, 5)
+
+
+def paid(prompt, response):
+    raise AssertionError("the rewards of these tests are in the batch")
+
+
+CASES = {
+    "rloo": (recipes.method("rloo")(reward=bind(paid), beta=0.1), WIDE),
+    "grpo": (recipes.method("grpo")(reward=bind(paid)), WIDE),
+    "ppo": (recipes.method("ppo")(reward=bind(paid), beta=0.1), WIDE),
+    "dpo": (recipes.method("dpo")(beta=0.5), PAIRS),
+    "choice": (recipes.method("choice")(), WIDE),
+    "bradley-terry": (recipes.method("bradley-terry")(), PAIRS),
+}
+
+
+def networks(recipe, dtype=torch.float64):
+    needed = plan(recipe).roles
+    return {
+        role: Decoder(
+            tiny.network("llama", head=model.head, dtype=dtype, seed=seed), tiny.tokenizer(), head=model.head, name=role
+        )
+        for seed, (role, model) in enumerate(recipe.models.items())
+        if role in needed
+    }
+
+
+def make(lengths):
+    batch = tiny.batch(TRUNKS, lengths, seed=3)
+    reward = torch.randn(batch.lengths.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    return batch.having(reward=reward)
+
+
+def learner_for(recipe, models, tokens):
+    return LocalLearner(models, plan(recipe).outputs, replace(recipe.optimiser, tokens=tokens))
+
+
+def gradients(recipe, batch, tokens=10**6):
+    """The gradient of every trained weight, by role and name, with this many tokens in a pass."""
+    models, dials = networks(recipe), Dials(recipe)
+    learner = learner_for(recipe, models, tokens)
+    batch = with_frozen(batch, plan(recipe), models, tokens=tokens, temperature=1.0)
+    tensors = derived(recipe, batch, learner.infer(batch), dials)
+    learner.update(batch, lambda outputs: loss(recipe, outputs, tensors, dials))
+    return {f"{role}/{name}": p.grad for role in learner.networks for name, p in models[role].model.named_parameters()}
+
+
+def assert_same(got, want, atol=1e-10):
+    assert got.keys() == want.keys()
+    assert sum(g.abs().max() > 1e-4 for g in want.values()) > len(want) / 2
+    for name in want:
+        torch.testing.assert_close(got[name], want[name], rtol=0, atol=atol, msg=name)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("tokens", [1, 60], ids=["a prompt at a time", "two or so"])
+def test_pushing_a_batch_through_in_parts_gives_the_gradient_of_the_whole(name, tokens):
+    recipe, lengths = CASES[name]
+    batch = make(lengths)
+    assert len(list(batch.split(tokens))) > 1
+    assert_same(gradients(recipe, batch, tokens), gradients(recipe, batch))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_order_of_the_prompts_does_not_change_the_gradient(name):
+    recipe, lengths = CASES[name]
+    batch = make(lengths)
+    assert_same(gradients(recipe, batch.take([2, 0, 3, 1])), gradients(recipe, batch))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_padding_on_the_right_does_not_change_the_gradient(name):
+    recipe, lengths = CASES[name]
+    batch = make(lengths)
+    padded = {n: torch.nn.functional.pad(batch[n], (0, 5)) for n in ("ids", "mask")}
+    assert_same(gradients(recipe, batch.having(**padded)), gradients(recipe, batch))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_tokens_of_a_hole_are_read_and_not_learnt(name):
+    """The same answers with every token learnt have another gradient, so the mask is seen."""
+    recipe, lengths = CASES[name]
+    batch = make(lengths)
+    exists = torch.arange(batch["ids"].shape[-1]) < batch.lengths[..., None]
+    whole, holes = (gradients(recipe, batch.having(mask=m.long())) for m in (exists, batch["mask"]))
+    differs = any(not torch.equal(whole[n], holes[n]) for n in whole)
+    assert differs == (recipe.family != "reward")  # a reward model's score is read at the last token all the same
+
+
+@pytest.mark.parametrize("name", ["rloo", "ppo"])
+def test_the_metrics_of_an_update_do_not_depend_on_how_the_batch_was_cut(name):
+    recipe, lengths = CASES[name]
+    sides = []
+    for tokens in (1, 10**6):
+        models = networks(recipe)
+        batch = with_frozen(make(lengths), plan(recipe), models, tokens=tokens, temperature=1.0)
+        sides.append(update(recipe, learner_for(recipe, models, tokens), batch, Dials(recipe), seed=0))
+    assert sides[0] == pytest.approx(sides[1], rel=1e-9)
+    assert sides[0]["gradient_policy"] > 0
+
+
+def test_a_prompt_that_gets_no_gradient_is_not_pushed_through():
+    recipe = CASES["rloo"][0]
+    models = networks(recipe)
+    learner, batch = learner_for(recipe, models, 1), make(WIDE)
+    read = []
+    models["policy"].base.get_input_embeddings().register_forward_hook(
+        lambda _, given, __: read.append(given[0].numel())
+    )
+    learner.push(batch, {"logp": torch.zeros(batch["ids"].shape, dtype=torch.float64)})
+    assert read == []
+
+
+def test_a_gradient_of_one_prompt_in_a_part_is_pushed_through():
+    recipe, batch = CASES["rloo"][0], make(WIDE)
+    models = networks(recipe)
+    pull = torch.zeros(batch["ids"].shape, dtype=torch.float64)
+    pull[1] = 1.0
+    learner_for(recipe, models, 60).push(batch, {"logp": pull})
+    pushed = {n: p.grad.clone() for n, p in models["policy"].model.named_parameters()}
+    models["policy"].model.zero_grad()
+    models["policy"].outputs(batch, ("logp",))["logp"][1].sum().backward()
+    assert_same(pushed, {n: p.grad for n, p in models["policy"].model.named_parameters()})
+
+
+SETTINGS = Optimiser(betas=(0.8, 0.9), weight_decay=0.01, clip=0.5)
+RATES = (1e-3, 3e-4, 1e-3, 2e-3, 1e-4)
+
+
+def parameters(dtype):
+    source = torch.Generator().manual_seed(0)
+    return [torch.nn.Parameter(torch.randn(shape, generator=source).to(dtype)) for shape in [(6, 5), (12,)]]
+
+
+def pulls(step, part):
+    source = torch.Generator().manual_seed(100 * step + part)
+    return [torch.randn(shape, generator=source) for shape in [(6, 5), (12,)]]
+
+
+def backward(weights, step, parts=3):
+    """Micro-batches whose gradients are the pulls, in the weights' own precision."""
+    for part in range(parts):
+        sum((w * p.to(w.dtype)).sum() for w, p in zip(weights, pulls(step, part), strict=True)).backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_the_steps_are_those_of_adamw_in_fp32_on_the_gradients_as_they_came(dtype):
+    weights, oracle = parameters(dtype), [p.detach().float().requires_grad_() for p in parameters(dtype)]
+    optimiser = MasterAdamW(weights, SETTINGS)
+    adamw = torch.optim.AdamW(oracle, betas=SETTINGS.betas, weight_decay=SETTINGS.weight_decay, foreach=False)
+    for step, lr in enumerate(RATES):
+        backward(weights, step)
+        for i, w in enumerate(oracle):
+            w.grad = sum(pulls(step, part)[i].to(dtype).float() for part in range(3))
+        norm = sum(float(w.grad.square().sum()) for w in oracle) ** 0.5
+        for w in oracle:
+            w.grad *= SETTINGS.clip / norm
+        adamw.param_groups[0]["lr"] = lr
+        adamw.step()
+        assert optimiser.step(lr) == pytest.approx(norm, rel=1e-5)
+    for i, (w, o) in enumerate(zip(weights, oracle, strict=True)):
+        master = optimiser.state()[f"master.{i}"]
+        torch.testing.assert_close(master, o.detach(), rtol=0, atol=1e-6)
+        assert torch.equal(w, master.to(dtype))
+
+
+def test_steps_too_small_for_bf16_add_up():
+    [weight] = weights = [torch.nn.Parameter(torch.ones(3, dtype=torch.bfloat16))]
+    optimiser = MasterAdamW(weights, Optimiser())
+    for _ in range(40):
+        weight.sum().backward()
+        optimiser.step(1e-4)  # a bf16 number near 1 moves by 4e-3 at the least
+    torch.testing.assert_close(weight.detach(), torch.full((3,), 1 - 4e-3, dtype=torch.bfloat16), rtol=0, atol=0)
+
+
+def test_a_gradient_below_the_clip_is_left_alone():
+    [weight] = weights = [torch.nn.Parameter(torch.zeros(4))]
+    optimiser = MasterAdamW(weights, Optimiser(clip=10.0, betas=(0.5, 0.5)))
+    (weight * 2).sum().backward()
+    assert optimiser.step(1e-3) == pytest.approx(4.0)
+    assert optimiser.state()["exp_avg.0"].tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_restored_optimiser_goes_on_bit_for_bit(dtype):
+    weights = parameters(dtype)
+    optimiser = MasterAdamW(weights, SETTINGS)
+    for step in range(3):
+        backward(weights, step)
+        optimiser.step(1e-3)
+    kept = {n: t.clone() for n, t in optimiser.state().items()}
+    resumed_weights = [torch.nn.Parameter(torch.zeros_like(w)) for w in weights]
+    resumed = MasterAdamW(resumed_weights, SETTINGS)
+    resumed.restore(kept)
+    for step in range(3, 5):
+        for some, one in ((weights, optimiser), (resumed_weights, resumed)):
+            backward(some, step)
+            one.step(1e-3)
+    assert all(torch.equal(a, b) for a, b in zip(weights, resumed_weights, strict=True))
+    assert optimiser.state().keys() == resumed.state().keys()
+    assert all(torch.equal(t, resumed.state()[n]) for n, t in optimiser.state().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan")])
+def test_a_gradient_that_is_not_finite_moves_nothing_and_is_forgotten(dtype, wrong):
+    sides = []
+    for stumbles in (False, True):
+        weights = parameters(dtype)
+        optimiser = MasterAdamW(weights, SETTINGS)
+        backward(weights, 0)
+        optimiser.step(1e-3)
+        if stumbles:
+            (weights[0] * wrong).sum().backward()
+            assert not torch.isfinite(torch.tensor(optimiser.step(1e-3)))
+        backward(weights, 1)
+        optimiser.step(1e-3)
+        sides.append(optimiser.state())
+    assert all(torch.equal(t, sides[1][n]) for n, t in sides[0].items())
+
+
+def test_the_metrics_tell_of_a_gradient_that_is_not_finite():
+    recipe = CASES["rloo"][0]
+    models = networks(recipe)
+    batch = with_frozen(make(WIDE), plan(recipe), models, tokens=10**6, temperature=1.0)
+    batch["reward"][0, 0] = float("inf")
+    metrics = update(recipe, learner_for(recipe, models, 10**6), batch, Dials(recipe), seed=0)
+    assert not torch.isfinite(torch.tensor(metrics["gradient_policy"]))
+
+
+def test_a_restored_learner_knows_the_version_of_its_weights():
+    recipe = CASES["rloo"][0]
+    first, second = (networks(recipe) for _ in range(2))
+    learner, resumed = learner_for(recipe, first, 10**6), learner_for(recipe, second, 10**6)
+    for _ in range(2):
+        learner.update(make(WIDE), lambda o: o["logp"].sum())
+        learner.step(1e-3)
+    resumed.restore(learner.state(), learner.steps)
+    assert second["policy"].version == first["policy"].version == "policy@2"
+    assert second["ref"].version == "ref@0"

@@ -1,0 +1,153 @@
+"""Every method reaches its known answer on the enumerable problem, and a broken one is seen to miss it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from prefloop.batch import assemble
+from prefloop.binding import bind
+from prefloop.credit import rloo
+from prefloop.errors import RecipeError
+from prefloop.learning.update import Dials, derived, loss, with_frozen
+from prefloop.planning import plan
+from prefloop.recipe import Decoding, Term
+from prefloop.recipes import method, methods
+from prefloop.shaping import kl_in_reward
+from prefloop.verify import verify
+from prefloop.verify.known import BOUND, KNOWN, PAIRS, fitted, from_all_pairs, from_own_samples, imitated, paid
+from prefloop.verify.problem import (
+    BETA,
+    PROMPT,
+    REWARD,
+    best_of_distribution,
+    distribution,
+    reference,
+    regularised_optimum,
+    rises,
+    total_variation,
+)
+from prefloop.verify.tabular import ANSWERS, PREFIXES, TOKENS, Policy, TabularGenerator, answer_rows
+
+
+@pytest.mark.parametrize("name", methods())
+def test_a_method_reaches_its_known_answer(name):
+    verdict = verify(name)
+    assert verdict.method == name
+    assert verdict.distance <= verdict.bound <= 0.02
+
+
+def test_the_optimum_is_far_from_the_start_and_from_a_single_answer():
+    start, optimum = distribution(reference()), regularised_optimum()
+    assert total_variation(start, optimum) > 0.3
+    assert total_variation(start, best_of_distribution(2)) > 0.2
+    assert total_variation(REWARD.softmax(-1), torch.full((64,), 1 / 64)) > 0.2
+    assert optimum.max() < 0.2
+
+
+def test_the_best_of_two_is_that_of_all_pairs_counted_one_by_one():
+    start, counted = distribution(reference()).tolist(), [0.0] * len(ANSWERS)
+    for first in range(len(ANSWERS)):
+        for second in range(len(ANSWERS)):
+            counted[second if REWARD[second] > REWARD[first] else first] += start[first] * start[second]
+    torch.testing.assert_close(best_of_distribution(2), torch.tensor(counted, dtype=torch.float64))
+
+
+def test_the_optimum_is_worth_beta_log_z_which_only_it_attains():
+    start, optimum = distribution(reference()), regularised_optimum()
+    worth = (optimum * (REWARD - BETA * (optimum / start).log())).sum()
+    torch.testing.assert_close(worth, BETA * (start * (REWARD / BETA).exp()).sum().log())
+
+
+def test_dpo_with_its_gap_turned_round_is_caught():
+    def turned(logp, ref_logp, mask, *, beta):
+        h = beta * ((logp - ref_logp) * mask).sum(-1)
+        return -torch.nn.functional.logsigmoid(h[:, 1] - h[:, 0])
+
+    broken = replace(method("dpo")(), objective=(Term(objective=bind(turned, beta=BETA)),))
+    assert from_all_pairs(broken) > 10 * BOUND
+
+
+def test_dpo_at_another_beta_is_caught():
+    assert from_all_pairs(method("dpo")(beta=1.2 * BETA)) > BOUND
+
+
+@pytest.mark.parametrize("name", ["rloo", "reinforce", "ppo"])
+def test_a_kl_paid_with_the_wrong_sign_is_caught(name):
+    recipe = paid(name)
+    broken = replace(recipe, derive=(bind(kl_in_reward, beta=-BETA), *recipe.derive[1:]))
+    assert from_own_samples(broken) > 10 * BOUND
+
+
+def test_rloo_without_the_kl_is_caught():
+    assert from_own_samples(replace(paid("rloo"), derive=(bind(rloo),))) > 10 * BOUND
+
+
+def test_grpo_as_published_ends_elsewhere():
+    assert from_own_samples(paid("grpo")) > 10 * BOUND
+
+
+def test_a_reward_model_that_prefers_the_wrong_answer_is_caught():
+    def turned(score):
+        return -torch.nn.functional.logsigmoid(score[:, 1] - score[:, 0])
+
+    broken = replace(method("bradley-terry")(), objective=(Term(objective=bind(turned)),))
+    assert fitted(broken, PAIRS) > 10 * BOUND
+
+
+def test_raft_that_imitates_every_answer_is_caught():
+    pairs = torch.cartesian_prod(torch.arange(64), torch.arange(64))
+    probability = distribution(reference())[pairs].prod(-1)
+    broken = replace(method("raft")(reward=bind(rises), k=2), select=())
+    assert imitated(broken, pairs, probability, best_of_distribution(2)) > 10 * BOUND
+
+
+def test_an_unknown_method_is_named_with_the_nearest():
+    with pytest.raises(RecipeError, match="Did you mean `rloo`"):
+        verify("rlo")
+
+
+def test_a_method_without_a_known_answer_says_where_to_write_it(monkeypatch):
+    monkeypatch.delitem(KNOWN, "dpo")
+    with pytest.raises(RecipeError, match=r"no known answer yet.*known\.py"):
+        verify("dpo")
+
+
+@pytest.fixture
+def elsewhere():
+    """A policy that is neither the reference nor the optimum."""
+    source = torch.Generator().manual_seed(7)
+    return Policy(torch.randn(1, PREFIXES, TOKENS, generator=source, dtype=torch.float64))
+
+
+def test_the_generator_draws_each_answer_as_often_as_it_is_probable_and_reports_its_logp(elsewhere):
+    drawn = TabularGenerator(elsewhere).sample([PROMPT], k=20_000, decoding=Decoding(), seed=3)[0].responses
+    probability = distribution(elsewhere)
+    rows = answer_rows(torch.tensor([r.ids for r in drawn]))
+    counts = rows.bincount(minlength=len(ANSWERS))
+    spread = (20_000 * probability * (1 - probability)).sqrt()
+    assert bool(((counts - 20_000 * probability).abs() <= 4 * spread).all())
+    reported = torch.tensor([r.logp for r in drawn], dtype=torch.float64).sum(-1)
+    torch.testing.assert_close(reported, probability.log()[rows])
+
+
+def test_the_mean_of_many_rloo_gradients_is_the_enumerated_policy_gradient(elsewhere):
+    recipe, networks = paid("rloo"), {"policy": elsewhere, "ref": reference()}
+    needs, dials = plan(recipe), Dials(recipe)
+    groups = TabularGenerator(elsewhere).sample([PROMPT] * 2000, k=3, decoding=Decoding(), seed=11)
+    reward = torch.tensor([[rises("0", text) for text in g.texts] for g in groups])
+    batch = with_frozen(assemble(groups).having(reward=reward), needs, networks, tokens=10**6, temperature=1.0)
+
+    def gradient(one):
+        outputs = elsewhere.outputs(one, needs.outputs["policy"])
+        terms = loss(recipe, outputs, derived(recipe, one, outputs, dials), dials)
+        return torch.autograd.grad(terms, elsewhere.table)[0]
+
+    found = torch.stack([gradient(batch.rows(i, i + 1)) for i in range(len(batch))])
+    mean, error = found.mean(0), found.std(0) / len(batch) ** 0.5
+
+    logp, ref = elsewhere.log_answers()[0], distribution(reference()).log()
+    worth = (logp.exp() * (REWARD - BETA * (logp - ref))).sum()
+    exact = -torch.autograd.grad(worth, elsewhere.table)[0]
+    assert bool(((mean - exact).abs() <= 4 * error).all())
+    assert float(exact.norm()) > 10 * float(error.norm())
