@@ -4,9 +4,9 @@ import inspect
 import itertools
 
 import pytest
-import restated
 import torch
 
+import restated
 from prefloop import credit, select, shaping
 from prefloop.errors import RecipeError
 from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards

@@ -189,8 +189,8 @@ def by_signal():
 PLACES = [
     ("round 1: sample", 2, at_once),
     ("round 1: ask", 5, at_once),
-    ("round 1: reward model", 2, at_once),
     ("round 1: reward model", 2, by_signal),
+    ("round 1: measure", 2, at_once),
     ("round 2: ask", 3, by_signal),
     ("round 2: rloo", 3, at_once),
     ("round 2: rloo", 2, by_signal),

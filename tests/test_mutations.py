@@ -8,8 +8,9 @@ import ast
 import inspect
 import sys
 
-import oracles
 import pytest
+
+import oracles
 
 SWAPPED = {
     ast.Add: ast.Sub,

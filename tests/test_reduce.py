@@ -4,8 +4,8 @@ import inspect
 
 import pytest
 import torch
-from oracles import batch
 
+from oracles import batch
 from prefloop.errors import RecipeError
 from prefloop.objectives.pairs import dpo
 from prefloop.objectives.penalties import kl_k2

@@ -213,7 +213,7 @@ def test_every_chart_is_there_and_named_for_those_who_cannot_see_it(summary):
     page = Page(html)
     labels = [attributes["aria-label"] for tag, attributes in page.elements if tag == "svg"]
     assert len(labels) == 2 + 1 + 2 + 1, "two intervals, accuracy, the curves that have points, both scores over KL"
-    assert "Gold score on held-out prompts: 0.08 at step 0, 0.5 at step 70." in labels
+    assert "Gold score, training samples: 0.08 at step 0, 0.5 at step 70." in labels
     assert "paid $x$ & y" in page.texts, "a chart's words are words, not formulas"
     assert not re.search("#0[1-4]0[1-4]0[1-4]", html), "a stand-in colour was left unpainted"
 

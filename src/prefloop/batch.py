@@ -33,6 +33,10 @@ class Batch:
         """The same batch with more (or other) tensors."""
         return replace(self, tensors={**self.tensors, **tensors})
 
+    def without(self, name: str) -> Batch:
+        """The same batch, lacking one tensor."""
+        return replace(self, tensors={n: t for n, t in self.tensors.items() if n != name})
+
     def rows(self, start: int, stop: int) -> Batch:
         """The prompts from `start` up to `stop`, as a view."""
         return Batch(

@@ -50,7 +50,7 @@ class Bound:
 
     @property
     def pairwise(self) -> bool:
-        """Whether it takes pairs: a tensor of its signature has exactly two responses, as in `Float[Tensor, "P 2 T"]`."""
+        """Whether it takes pairs: a tensor of its signature has two responses, as in `Float[Tensor, "P 2 T"]`."""
         shapes = (getattr(p.annotation, "dim_str", "") for p in inspect.signature(self.function).parameters.values())
         return any(shape.split()[1:2] == ["2"] for shape in shapes)
 

@@ -68,7 +68,9 @@ def _response(group: Group, response: Response, tokenizer: Any, context: int | N
     found = []
     if not any(response.mask):
         found.append(
-            Problem(where=where, what="no token of it is learnt from: its mask is all 0.", mend="Mend the mask or drop it.")
+            Problem(
+                where=where, what="no token of it is learnt from: its mask is all 0.", mend="Mend the mask or drop it."
+            )
         )
     if eos is not None and response.ids[-2:] == (eos, eos):
         found.append(
@@ -78,8 +80,8 @@ def _response(group: Group, response: Response, tokenizer: Any, context: int | N
         found.append(
             Problem(
                 where=where,
-                what=f"the prompt alone takes {len(group.prompt_ids)} of the model's {context} tokens: the answer would "
-                "be cut off whole.",
+                what=f"the prompt alone takes {len(group.prompt_ids)} of the model's {context} tokens: "
+                "the answer would be cut off whole.",
                 mend="Shorten the prompt or take a model that reads more.",
             )
         )

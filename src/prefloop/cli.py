@@ -63,12 +63,12 @@ def _resumable(hint: str) -> Iterator[None]:
 
 @app.command()
 def demo(
-    method: Annotated[
-        str, typer.Option(help="How to align: ppo, rloo, grpo, dpo, raft or best-of-n.")
-    ] = "rloo",
+    method: Annotated[str, typer.Option(help="How to align: ppo, rloo, grpo, dpo, raft or best-of-n.")] = "rloo",
     people: Annotated[str, typer.Option(help="Who answers: simulated, or terminal for you.")] = "simulated",
     out: Out = Path("runs/demo"),
-    model: Annotated[str, typer.Option(help="A folder, hub id, .gguf file or wheel:NAME; `A | B` tries A, then B.")] = "",
+    model: Annotated[
+        str, typer.Option(help="A folder, hub id, .gguf file or wheel:NAME; `A | B` tries A, then B.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Another seed is another run.")] = 0,
     resume: Resume = False,
     changes: Set = None,
@@ -265,7 +265,9 @@ def methods(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="METHOD...", help="Methods; all when none is named.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="METHOD...", help="Methods; all when none is named.")
+    ] = None,
 ) -> None:
     """Measure how close methods come to the known optimum of a problem small enough to enumerate.
 

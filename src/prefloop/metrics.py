@@ -22,7 +22,7 @@ def reward(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
 
 
 def kl(old_logp: Float[Tensor, "P K T"], ref_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
-    """KL(policy || reference) in nats per response: the mean of sum_t (old_logp - ref_logp), unbiased on own samples."""
+    """KL(policy || reference) in nats per response: the mean of sum_t (old_logp - ref_logp), unbiased."""
     return _mean(tsum(old_logp - ref_logp, mask), present(mask))
 
 
@@ -51,9 +51,7 @@ def idle_groups(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> flo
     return float((high <= low).float().mean())
 
 
-def ratio_far(
-    logp: Float[Tensor, "P K T"], old_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
-) -> float:
+def ratio_far(logp: Float[Tensor, "P K T"], old_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
     """Share of tokens whose probability moved by more than a fifth since the update began."""
     return _mean(((logp - old_logp).exp() - 1).abs().gt(0.2).float(), mask)
 
@@ -64,20 +62,39 @@ def accuracy(score: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
     return float((score[:, 0] > others).float().mean())
 
 
-def unexplained(
-    value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+def preferred(old_logp: Float[Tensor, "P 2 T"], ref_logp: Float[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"]) -> float:
+    """Share of pairs whose preferred answer (index 0) gained more log-probability over the reference than the other."""
+    gained = tsum(old_logp - ref_logp, mask)
+    return float((gained[:, 0] > gained[:, 1]).float().mean())
+
+
+def preferred_gained(
+    old_logp: Float[Tensor, "P 2 T"], ref_logp: Float[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"]
 ) -> float:
+    """Log-probability the preferred answers gained over the reference, in nats; below 0 they are pushed away too."""
+    return float(tsum(old_logp - ref_logp, mask)[:, 0].mean())
+
+
+def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
     """Share of the variance of the returns that the critic does not explain; above 1 it is worse than a constant."""
     chosen = mask.bool()
     spread = returns[chosen].var(correction=0)
     return float((returns - value)[chosen].var(correction=0) / spread.clamp(min=1e-8))
 
 
-EVERY: tuple[Bound, ...] = tuple(
-    bind(f) for f in (reward, kl, entropy, length, sampler_gap, idle_groups, ratio_far, accuracy, unexplained)
-)
+OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, kl, entropy, length, sampler_gap, idle_groups, unexplained))
+"""What makes sense of a policy's own samples."""
+
+JUDGED: tuple[Bound, ...] = tuple(bind(f) for f in (accuracy, preferred, preferred_gained))
+"""What makes sense of judged answers, whoever wrote them."""
+
+ANY: tuple[Bound, ...] = (bind(ratio_far),)
 
 
 def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
-    """Every metric whose tensors are all there, by name."""
-    return {m.name: m(tensors) for m in EVERY if all(n in tensors for n in m.inputs)}
+    """Every metric whose tensors are all there, by name; only own samples have a `sampled_logp`."""
+    shape = tensors["mask"].shape
+    fitting = (*(OWN if "sampled_logp" in tensors else JUDGED), *ANY)
+    return {
+        m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (shape[1] == 2 or not m.pairwise)
+    }

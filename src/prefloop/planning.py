@@ -33,7 +33,8 @@ class Plan:
     """What a recipe needs, worked out from its signatures.
 
     `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
-    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `old` the outputs to freeze at the start of an update; `scorers` the roles that score.
+    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `old` the outputs to
+    freeze at the start of an update; `scorers` the roles that score.
     """
 
     outputs: dict[str, tuple[str, ...]]
@@ -89,6 +90,7 @@ class _Planner:
         recipe = self.recipe
         if not recipe.objective and not recipe.select:
             raise RecipeError(f"the recipe `{recipe.name}` has no objective: give it at least one Term.")
+        self._check_sizes()
         online = recipe.sample is not None
         self._provide("ids", "sampler" if online else "data")
         self._provide("mask", "sampler" if online else "data")
@@ -124,6 +126,19 @@ class _Planner:
                 if u.consumers or u.producer not in ("data", "sampler")
             ),
         )
+
+    def _check_sizes(self) -> None:
+        recipe = self.recipe
+        if recipe.minibatches > recipe.batch:
+            raise RecipeError(
+                f"`{recipe.name}` cuts a batch of {recipe.batch} prompts into {recipe.minibatches} minibatches: lower "
+                "`minibatches` or raise `batch`."
+            )
+        if recipe.sample is not None and recipe.objective and recipe.sample.decoding.temperature <= 0:
+            raise RecipeError(
+                f"`{recipe.name}` learns from its own samples at temperature 0, where every answer has probability 1 "
+                "and there is nothing to learn: raise `sample.decoding.temperature`."
+            )
 
     def _shape(self, tensor: str) -> str:
         found = lookup(tensor)
@@ -180,7 +195,12 @@ class _Planner:
 
     def _hint(self, tensor: str) -> str:
         source = VOCABULARY[tensor].source
-        heads: dict[str, Head] = {"value": "value", "old_value": "value", "score": "score", "token_score": "token_score"}
+        heads: dict[str, Head] = {
+            "value": "value",
+            "old_value": "value",
+            "score": "score",
+            "token_score": "token_score",
+        }
         if tensor in heads:
             head = heads[tensor]
             return f'Add models={{..., "{source or head}": Model(source="...", head="{head}", train=True)}}.'

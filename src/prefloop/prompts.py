@@ -46,7 +46,9 @@ def load_prompts(reference: str) -> Prompts:
         except OSError as error:
             raise DataError(f"the prompts {path} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
-            raise DataError(f"the prompts {path} are not UTF-8 (byte {error.start}): save the file as UTF-8.") from error
+            raise DataError(
+                f"the prompts {path} are not UTF-8 (byte {error.start}): save the file as UTF-8."
+            ) from error
     prompts: dict[Prompt, tuple[int, str | None]] = {}
     # Split on \n only: a text may hold other line separators.
     for number, line in enumerate(text.split("\n"), start=1):

@@ -123,9 +123,9 @@ class Optimiser:
 class Recipe:
     """One method.
 
-    Online (with `sample`): each step draws `batch` prompts, samples, scores, selects, derives, and minimises `objective`
-    in `passes` passes over the batch, each cut into `minibatches` optimiser steps. Offline (without): `batch` judged
-    groups a step.
+    Online (with `sample`): each step draws `batch` prompts, samples, scores, selects, derives, and minimises the
+    `objective` in `passes` passes over the batch, each cut into `minibatches` optimiser steps. Offline (without):
+    `batch` judged groups a step.
 
     steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
     between two states on disk.

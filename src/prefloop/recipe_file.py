@@ -1,8 +1,8 @@
 """Recipes on paper: any recipe value as YAML, and back.
 
 A class, or a function with its knobs, is written as its import path under `call`, the fields or knobs beside it; a
-function that is itself a field, under `function`. Reading a recipe imports what it names, so read only recipes you would
-run as programs.
+function that is itself a field, under `function`. Reading a recipe imports what it names, so read only recipes that
+you would run as programs.
 """
 
 from __future__ import annotations

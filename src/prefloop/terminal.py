@@ -7,7 +7,15 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 class Shown:
@@ -49,7 +57,9 @@ class _Bar:
 
     def advance(self, by: float = 1, note: str = "") -> None:
         """See `loops.progress.Bar.advance`."""
-        self._shown.update(self._task, advance=by, **({"note": note} if note else {}))
+        self._shown.advance(self._task, by)
+        if note:
+            self._shown.update(self._task, note=note)
 
 
 class _Line:

@@ -100,8 +100,8 @@ def test_a_full_disk_leaves_the_model_that_was_there(folder, tmp_path):
 
 
 def test_a_saved_reward_model_scores_padded_batches_in_transformers_as_it_does_here(folder, tmp_path):
-    torch.manual_seed(0)
     reward = loaded(folder, head="score", train=True)
+    nudge(reward)  # a new head says 0 of everything
     texts = [
         ("Rain", " came in the morning."),
         ("The old harbour", " lay."),

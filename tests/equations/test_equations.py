@@ -2,10 +2,10 @@
 
 import inspect
 
-import oracles
 import pytest
 import torch
 
+import oracles
 from prefloop import credit, select, shaping
 from prefloop.errors import RecipeError
 from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards

@@ -5,8 +5,8 @@ import statistics
 
 import pytest
 import torch
-from oracles import batch
 
+from oracles import batch
 from prefloop.ops import at_final, final, present, tmean, tsum, whiten
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from oracles import batch
 
+from oracles import batch
 from prefloop.credit import gae, group_mean, rloo
 from prefloop.objectives.critic import value_clip
 from prefloop.objectives.pairs import dpo

@@ -1,9 +1,9 @@
 """What must not matter: the order of prompts and responses, padding, what lies outside the mask, a prompt's offset."""
 
-import oracles
 import pytest
 import torch
 
+import oracles
 from prefloop.credit import group_mean, grpo, rloo
 
 BEST_FIRST = {"dpo", "bradley_terry", "kway_choice"}

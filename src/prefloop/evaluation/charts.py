@@ -24,7 +24,7 @@ from ..statistics import Interval
 from .summary import BestOf, KLPoint, Point, Round
 
 CURVES = {
-    "gold": ("Gold score on held-out prompts", "score"),
+    "gold": ("Gold score, training samples", "score"),
     "reward": ("Reward-model score", "deviations of the reference"),
     "kl": ("KL to the reference", "nats per response"),
     "entropy": ("Entropy of the policy", "nats per token"),

@@ -72,9 +72,13 @@ def measure_policy(
     decoding: Decoding,
     gold: Gold | None,
     seed: int,
+    added_kl: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
-    """Sample K answers to every prompt and score them. The same seed pairs the answers of two policies."""
+    """Sample K answers to every prompt and score them. The same seed pairs the answers of two policies.
+
+    `added_kl` is what the generator adds to the policy's own KL, such as log n - (n - 1) / n for the best of n.
+    """
     groups = generator.sample(prompts, k=k, decoding=decoding, seed=seed, progress=progress)
     batch = assemble(groups)
     apart = torch.zeros(batch["mask"].shape[:2])
@@ -90,7 +94,7 @@ def measure_policy(
     return Measured(
         groups=tuple(groups),
         gold=None if gold is None else tuple(tuple(gold(g.prompt.shown, t) for t in g.texts) for g in groups),
-        kl=tuple(tuple(row[ok].tolist()) for row, ok in zip(apart, there, strict=True)),
+        kl=tuple(tuple((row[ok] + added_kl).tolist()) for row, ok in zip(apart, there, strict=True)),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, PrimaryKeyConstraint, Table, UniqueConstraint, event
@@ -20,17 +22,26 @@ def tune(engine: Engine, wait: float) -> None:
     @event.listens_for(engine, "connect")
     def _open(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would otherwise begin transactions of its own
-        for pragma in (
-            f"busy_timeout = {round(wait * 1000)}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-        ):
+        connection.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
+        _use_write_ahead_log(connection, time.monotonic() + wait)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+def _use_write_ahead_log(connection: Any, until: float) -> None:
+    """Switch the journal, waiting for others: SQLite itself does not wait here, and two may open a new file at once."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def make_append_only(connection: Connection, metadata: MetaData) -> None:

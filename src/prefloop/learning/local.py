@@ -33,7 +33,10 @@ class LocalLearner:
         """`networks` by role; `outputs` names what each is asked for (`Plan.outputs`)."""
         self.networks = {role: networks[role] for role in outputs}
         self.outputs, self.settings, self.temperature = dict(outputs), settings, temperature
-        self.optimisers = {r: MasterAdamW(list(n.parameters()), settings, head=getattr(n, "new_head", list)()) for r, n in self.networks.items()}
+        self.optimisers = {
+            r: MasterAdamW(list(n.parameters()), settings, head=getattr(n, "new_head", list)())
+            for r, n in self.networks.items()
+        }
         self.steps = 0
 
     def _outputs(self, batch: Batch) -> dict[str, Tensor]:
@@ -60,10 +63,10 @@ class LocalLearner:
         """See `Learner.update`."""
         if len(list(batch.split(self.settings.tokens))) == 1:
             outputs = self._outputs(batch)
-            loss(outputs).backward()
+            loss(outputs).backward()  # type: ignore[no-untyped-call]
             return {n: o.detach() for n, o in outputs.items()}
         leaves = {n: o.requires_grad_() for n, o in self.infer(batch).items()}
-        loss(leaves).backward()
+        loss(leaves).backward()  # type: ignore[no-untyped-call]
         self.push(batch, {n: o.grad for n, o in leaves.items() if o.grad is not None})
         return {n: o.detach() for n, o in leaves.items()}
 

@@ -37,7 +37,7 @@ class MasterAdamW:
             fused=True,
         )
         self._hooks = [
-            p.register_post_accumulate_grad_hook(_Collect(master))
+            p.register_post_accumulate_grad_hook(_Collect(master))  # type: ignore[no-untyped-call]
             for p, master in zip(self.parameters, self._master, strict=True)
             if master is not p
         ]

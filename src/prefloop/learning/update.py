@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,14 +30,16 @@ class Dials:
         pieces += [(f"objective.{i}.objective", t.objective) for i, t in enumerate(recipe.objective)]
         for path, bound in pieces:
             self.dials |= {f"{path}.{k}": v for k, v in bound.knobs.items() if isinstance(v, Dial)}
-        self.dials |= {f"objective.{i}.weight": t.weight for i, t in enumerate(recipe.objective) if _moves(t.weight)}
+        for i, term in enumerate(recipe.objective):
+            if isinstance(term.weight, Dial):
+                self.dials[f"objective.{i}.weight"] = term.weight
         if isinstance(recipe.optimiser.lr, Dial):
             self.dials["optimiser.lr"] = recipe.optimiser.lr
         self.now = {path: dial.start() for path, dial in self.dials.items()}
 
-    def get(self, path: str, fixed: Any) -> float:
+    def get(self, path: str, fixed: float | Dial) -> float:
         """The setting at a path, or the fixed number that stands there."""
-        return self.now.get(path, fixed)
+        return self.now[path] if isinstance(fixed, Dial) else fixed
 
     def knobs(self, path: str, bound: Bound) -> dict[str, float]:
         """The moving knobs of one piece."""
@@ -50,14 +53,8 @@ class Dials:
         }
 
 
-def _moves(x: Any) -> bool:
-    return isinstance(x, Dial)
-
-
 @torch.no_grad()
-def with_frozen(
-    batch: Batch, plan: Plan, networks: Mapping[str, Network], *, tokens: int, temperature: float
-) -> Batch:
+def with_frozen(batch: Batch, plan: Plan, networks: Mapping[str, Network], *, tokens: int, temperature: float) -> Batch:
     """The batch with `<role>_logp` of every frozen model the recipe reads."""
     found = {}
     for role in plan.frozen:
@@ -69,12 +66,11 @@ def with_frozen(
     return batch.having(**found)
 
 
-def update(
-    recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int
-) -> dict[str, float]:
-    """Minimise the recipe's objective on one batch: all its passes and minibatches; the metrics of the first step.
+def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int) -> dict[str, float]:
+    """Minimise the recipe's objective on one batch, in all its passes and minibatches.
 
-    The derived tensors are computed once, from the outputs as they are before anything moves.
+    The derived tensors are computed once, from the outputs as they are before anything moves. Metrics of the batch are
+    those before the update; the loss, the gradient norms and how far ratios went are those of its last step.
     """
     lr = dials.get("optimiser.lr", recipe.optimiser.lr)
     if recipe.passes == recipe.minibatches == 1:
@@ -86,32 +82,37 @@ def update(
             return loss(recipe, outputs, tensors, dials)
 
         outputs = learner.update(batch, first)
-        metrics = {**measure({**tensors, **outputs}), "loss": float(loss(recipe, outputs, tensors, dials))}
-        return {**metrics, **_norms(learner.step(lr)), "lr": lr}
+        seen = {**measure({**tensors, **outputs}), "loss": float(loss(recipe, outputs, tensors, dials))}
+        return {**seen, **_norms(learner.step(lr)), "lr": lr}
 
     full = derived(recipe, batch, learner.infer(batch), dials)
     whole = batch.having(**full)
-    metrics = {}
+    metrics: dict[str, float] = {}
     for turn in range(recipe.passes):
         order = torch.randperm(len(batch), generator=torch.Generator().manual_seed(seed + turn)).tolist()
-        for part in range(recipe.minibatches):
-            some = whole.take(order[part :: recipe.minibatches])
-            outputs = learner.update(some, lambda o, some=some: loss(recipe, o, some.tensors, dials))  # type: ignore[misc]
-            norms = _norms(learner.step(lr))
-            latest = measure({**some.tensors, **outputs})
-            metrics = {**latest, **norms, **metrics, "ratio_far": latest.get("ratio_far", 0.0)}
-            metrics["loss"] = float(loss(recipe, outputs, some.tensors, dials))
+        parts = [order[i :: recipe.minibatches] for i in range(recipe.minibatches)]
+        for some in (whole.take(part) for part in parts if part):  # selection may have left fewer prompts than parts
+
+            def again(outputs: Mapping[str, Tensor], some: Batch = some) -> Tensor:
+                return loss(recipe, outputs, some.tensors, dials)
+
+            outputs = learner.update(some, again)
+            metrics = {
+                **measure({**some.tensors, **outputs}),
+                "loss": float(again(outputs)),
+                **_norms(learner.step(lr)),
+            }
     return {**metrics, **measure(full), "lr": lr}
 
 
 def _norms(norms: Mapping[str, float]) -> dict[str, float]:
-    return {f"gradient_{role}": norm for role, norm in norms.items()}
+    """Gradient norms by model; `skipped` is 1 where one was not finite, and its step was not taken."""
+    skipped = float(not all(math.isfinite(norm) for norm in norms.values()))
+    return {**{f"gradient_{role}": norm for role, norm in norms.items()}, "skipped": skipped}
 
 
 @torch.no_grad()
-def derived(
-    recipe: Recipe, batch: Batch, outputs: Mapping[str, Tensor], dials: Dials
-) -> dict[str, Tensor]:
+def derived(recipe: Recipe, batch: Batch, outputs: Mapping[str, Tensor], dials: Dials) -> dict[str, Tensor]:
     """The batch's tensors, the outputs frozen as `old_`, and everything the recipe derives from them."""
     frozen = {f"old_{n}": o.detach() for n, o in outputs.items() if n in ("logp", "value")}
     tensors = {**batch.tensors, **{n: o.detach() for n, o in outputs.items() if n == "entropy"}, **frozen}
@@ -147,4 +148,3 @@ def loss(recipe: Recipe, outputs: Mapping[str, Tensor], tensors: Mapping[str, Te
         )
         total = total + dials.get(f"objective.{i}.weight", term.weight) * (share.to(terms) * terms).sum()
     return total
-

@@ -15,11 +15,11 @@ from .rounds import Rounds
 TOKENS = 24
 ENDING = "\n\nOverall, people found this text"
 METHODS: dict[str, dict[str, float]] = {
-    "ppo": {"lr": 1e-4, "beta": 0.05, "steps": 16},
-    "rloo": {"lr": 1e-4, "beta": 0.05, "steps": 20},
-    "grpo": {"lr": 1e-4, "beta": 0.05, "steps": 20},
+    "ppo": {"lr": 1e-4, "beta": 0.1, "steps": 16},
+    "rloo": {"lr": 1e-4, "beta": 0.1, "steps": 16},
+    "grpo": {"lr": 1e-4, "beta": 0.1, "steps": 16},
     "dpo": {"lr": 5e-5, "beta": 0.1},
-    "raft": {"lr": 1e-4, "steps": 20},
+    "raft": {"lr": 1e-4, "steps": 16},
     "best-of-n": {"n": 8},
 }
 """The methods the demo offers, with the knobs that suit its size."""

@@ -139,6 +139,7 @@ def _offline(
     tokenizer = getattr(reader, "tokenizer", None)
     ending = getattr(reader, "ending", ())
     data = assemble([for_model(g, tokenizer, ending=ending) for g in judged] if tokenizer else judged)
+    data = data.without("sampled_logp")  # judged answers are not the policy's own samples of now
     data = with_frozen(data, needs, networks, tokens=recipe.optimiser.tokens, temperature=temperature)
 
     def draw(step: int) -> tuple[Batch, Sequence[Group]]:
@@ -151,6 +152,3 @@ def _offline(
 def _note(metrics: Mapping[str, float]) -> str:
     shown = [n for n in ("reward", "kl", "accuracy", "loss") if n in metrics][:2]
     return "  ".join(f"{n} {metrics[n]:.2f}" for n in shown)
-
-
-

@@ -38,12 +38,8 @@ def preview(found: Recipe | Rounds, *, count: int, say: Callable[[str], None]) -
     if sampled is not None:
         prompts = load_prompts(found.prompts or OPENINGS)
         must_fit((*prompts.train, *prompts.held_out), decoder, answer=sampled.decoding.max_tokens)
-        groups = LocalGenerator(decoder).sample(
-            prompts.train[:count], k=2, decoding=sampled.decoding, seed=recipe.seed
-        )
+        groups = LocalGenerator(decoder).sample(prompts.train[:count], k=2, decoding=sampled.decoding, seed=recipe.seed)
     else:
         groups = [for_model(g, decoder.tokenizer) for g in judged_answers(recipe)]
     wrong = problems(groups, decoder.tokenizer, context=decoder.context)
     return Preview(groups=tuple(groups[:count]), tokenizer=decoder.tokenizer, problems=tuple(wrong))
-
-

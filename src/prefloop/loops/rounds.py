@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import torch
 
-from ..binding import Bound
 from ..errors import DataError, RunError
 from ..evaluation.held_out import Gold, Measured, measure_policy
 from ..feedback.choose import at_random, least_certain
@@ -17,6 +16,7 @@ from ..feedback.people import Pool
 from ..feedback.sources import Source, chance
 from ..feedback.store import Store
 from ..learning import checkpoint
+from ..models.allocator import give_back
 from ..models.encode import must_fit
 from ..models.load import fetch, save
 from ..planning import plan
@@ -27,6 +27,7 @@ from ..sampling.generator import Generator
 from ..sampling.local import LocalGenerator
 from ..scoring.model import model_score, normalise
 from ..scoring.scorer import score
+from ..statistics import best_of_n_kl
 from ..text import Answer, Group, Kind, Question
 from .networks import load_networks
 from .optimise import optimise
@@ -150,7 +151,7 @@ def _reference(recipe: Recipe, networks: dict[str, Any]) -> dict[str, Any]:
 
 def _ask(state: State, number: int) -> None:
     """Sample, choose, put the questions, and wait for the answers."""
-    rounds, folder = state.rounds, state.folder
+    folder = state.folder
     if not folder.done(f"{number}/sample"):
         with folder.stage(f"{number}/sample") as facts:
             questions = [*_training_questions(state, number, facts), *_held_out_questions(state, number)]
@@ -166,7 +167,9 @@ def _ask(state: State, number: int) -> None:
         state.people.ask(open_questions, record)
         facts["answers"] = len(state.store.answers(rounds=(number,)))
         if not state.store.choices(rounds=range(1, number + 1)):
-            raise DataError("nobody has answered a question yet, and there is nothing to learn from: resume and answer.")
+            raise DataError(
+                "nobody has answered a question yet, and there is nothing to learn from: resume and answer."
+            )
 
 
 def _answered(state: State, question: Question) -> bool:
@@ -210,12 +213,7 @@ def _cut(group: Group, kind: Kind, key: str) -> Group:
     """Two responses of the group, drawn at random among those that differ, for a comparison."""
     if kind == "choice" or len(group.responses) == 2:
         return group
-    different = [
-        (a, b)
-        for i, a in enumerate(group.responses)
-        for b in group.responses[i + 1 :]
-        if a.text != b.text
-    ]
+    different = [(a, b) for i, a in enumerate(group.responses) for b in group.responses[i + 1 :] if a.text != b.text]
     return replace(group, responses=chance("pair", key).choice(different))
 
 
@@ -235,12 +233,12 @@ def _reward(state: State, number: int) -> None:
     """Fit the reward model to every answer so far, and normalise it on the reference model's samples."""
     rounds, model = state.rounds, state.networks["reward"]
     recipe = replace(rounds.reward, seed=seed_of(rounds.seed, "reward", number))
-    with state.folder.stage(f"{number}/reward") as facts:
+    with state.folder.stage(f"{number}/reward"):
         optimise(
             recipe,
             networks=state.networks,
             judged=_judged(state, recipe, number),
-            on_step=lambda step, metrics, _: _tell(state, f"{number}/reward", step, metrics, facts),
+            on_step=lambda step, metrics, _: state.folder.record(f"{number}/reward", step, metrics),
             progress=state.progress,
             folder=state.folder.state / "unfinished",
             title=f"round {number}: reward model",
@@ -267,7 +265,7 @@ def _policy(state: State, number: int) -> None:
     """Optimise the policy against the reward model, or on the pairs directly."""
     rounds, policy = state.rounds, state.networks["policy"]
     recipe = replace(rounds.policy, seed=seed_of(rounds.seed, "policy", number))
-    with state.folder.stage(f"{number}/policy") as facts:
+    with state.folder.stage(f"{number}/policy"):
         if recipe.objective:
             policy.version = f"policy-{number}@0"  # each round counts its steps from 0
 
@@ -275,7 +273,7 @@ def _policy(state: State, number: int) -> None:
                 if state.gold is not None and recipe.sample is not None:
                     values = [state.gold(g.prompt.shown, t) for g in groups for t in g.texts]
                     metrics["gold"] = sum(values) / len(values)
-                _tell(state, f"{number}/policy", step, metrics, facts)
+                state.folder.record(f"{number}/policy", step, metrics)
 
             optimise(
                 recipe,
@@ -311,6 +309,7 @@ def _measure(state: State, number: int) -> None:
             decoding=decoding,
             gold=state.gold,
             seed=seed_of(rounds.seed, "measure"),
+            added_kl=best_of_n_kl(generator.n) if isinstance(generator, BestOf) else 0.0,
             progress=bar.advance,
         )
         facts["tokens_sampled"] = sum(map(sum, measured.lengths))
@@ -333,13 +332,13 @@ def measured_in(state: State, number: int) -> Measured:
     return Measured.from_json(state.folder.kept(f"{number}-measured"))
 
 
-STAGES: dict[str, Callable[[State, int], None]] = {"ask": _ask, "reward": _reward, "policy": _policy, "measure": _measure}
+STAGES: dict[str, Callable[[State, int], None]] = {
+    "ask": _ask,
+    "reward": _reward,
+    "policy": _policy,
+    "measure": _measure,
+}
 _WEIGHTS = ("reward", "policy")
-
-
-def _tell(state: State, stage: str, step: int, metrics: dict[str, float], facts: dict[str, float]) -> None:
-    state.folder.record(stage, step, metrics)
-    facts["tokens_trained"] = facts.get("tokens_trained", 0.0) + metrics.get("tokens", 0.0)
 
 
 def _reload(state: State, number: int, name: str) -> None:
@@ -348,7 +347,9 @@ def _reload(state: State, number: int, name: str) -> None:
     if found is None:
         if name == "policy" and not state.rounds.policy.objective:
             return
-        raise RunError(f"{state.folder.state} lists round {number}'s {name} as done and has not its weights: start anew.")
+        raise RunError(
+            f"{state.folder.state} lists round {number}'s {name} as done and has not its weights: start anew."
+        )
     tensors, facts = found
     checkpoint.load_weights(state.networks[name], tensors)
     if name == "reward":
@@ -358,8 +359,9 @@ def _reload(state: State, number: int, name: str) -> None:
 
 
 def _forget(state: State) -> None:
-    """Drop the state of a stage that is finished."""
+    """Drop the state of a stage that is finished, and its memory."""
     shutil.rmtree(state.folder.state / "unfinished", ignore_errors=True)
+    give_back()
 
 
 def save_models(state: State) -> None:

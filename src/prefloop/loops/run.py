@@ -51,7 +51,7 @@ def run(
 ) -> Result:
     """Run a recipe or a whole loop into the folder `out`.
 
-    `people` answers the questions of a loop whose recipe says "terminal"; a recipe with simulated people brings its own.
+    `people` answers the questions of a loop whose recipe says "terminal"; simulated people come with theirs.
 
     Raises:
         PrefloopError: a recipe, model, file, reward or folder that stands in the way; what was collected is kept.
@@ -67,15 +67,17 @@ def run(
         raise PrefloopError(
             f"{error.filename or folder}: {error.strerror or error}. What was collected is kept: mend it and --resume."
         ) from error
-    raise RecipeError(f"{type(recipe).__name__} cannot be run: give a Recipe or Rounds, or a function that returns one.")
+    raise RecipeError(
+        f"{type(recipe).__name__} cannot be run: give a Recipe or Rounds, or a function that returns one."
+    )
 
 
-def _run_rounds(
-    rounds: Rounds, folder: RunFolder, people: Source | None, progress: Progress, command: str
-) -> Result:
+def _run_rounds(rounds: Rounds, folder: RunFolder, people: Source | None, progress: Progress, command: str) -> Result:
     source = people or rounds.people
     if isinstance(source, str):
-        raise RecipeError(f"the people of this run are {rounds.people!r}: hand `run` somebody who answers (people=...).")
+        raise RecipeError(
+            f"the people of this run are {rounds.people!r}: hand `run` somebody who answers (people=...)."
+        )
     state = run_rounds(rounds, folder, people=source, progress=progress)
     save_models(state)
     write_report(summarise(state, command=command), folder.path)
@@ -86,7 +88,9 @@ def _run_rounds(
 def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress) -> Result:
     needs = plan(recipe)
     if not recipe.objective:
-        raise RecipeError(f"`{recipe.name}` trains nothing: sample from it with `prefloop sample`, or run the demo with it.")
+        raise RecipeError(
+            f"`{recipe.name}` trains nothing: sample from it with `prefloop sample`, or run the demo with it."
+        )
     for role in needs.roles:
         model_of(recipe, role)  # refuses a model from nowhere before another one is loaded
     prompts = load_prompts(recipe.prompts or OPENINGS).train if recipe.sample is not None else ()

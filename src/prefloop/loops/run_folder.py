@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -71,7 +72,8 @@ class RunFolder:
 
     def record(self, stage: str, step: int, metrics: Mapping[str, float]) -> None:
         """Add a line to `metrics.jsonl`."""
-        line = json.dumps({"stage": stage, "step": step, **metrics})
+        finite = {n: v if math.isfinite(v) else None for n, v in metrics.items()}  # JSON has no NaN
+        line = json.dumps({"stage": stage, "step": step, **finite})
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as handle:
             handle.write(line + "\n")
 
@@ -95,11 +97,13 @@ def write_text(path: Path, text: str) -> None:
         scratch.write_text(text, encoding="utf-8")
         os.replace(scratch, path)
     except OSError as error:
-        raise RunError(f"{path} could not be written ({error.strerror or error}): make room and go on with --resume.") from error
+        raise RunError(
+            f"{path} could not be written ({error.strerror or error}): make room and go on with --resume."
+        ) from error
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Every recorded step of a run once: where a resumed run repeated one, the repetition, which is the one that counted."""
+    """Every recorded step of a run once: where a resumed run repeated one, the repetition, which counted."""
     path = run / "metrics.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     latest = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import platform
 import random
 import resource
@@ -156,7 +157,8 @@ def _annotators(state: State) -> tuple[Annotator, ...]:
             answers=h.answers,
             agreement=h.with_others,
             first=h.first,
-            longest=h.longest or Interval(estimate=float("nan"), low=float("nan"), high=float("nan"), n=0, method="none"),
+            longest=h.longest
+            or Interval(estimate=float("nan"), low=float("nan"), high=float("nan"), n=0, method="none"),
             median_seconds=statistics.median(seconds[h.who]),
         )
         for h in habits(state.store.questions(), answers, seed=state.rounds.seed)
@@ -171,7 +173,7 @@ def _curves(state: State, history: Sequence[Measured]) -> dict[str, tuple[Point,
     for row in state.folder.metrics():
         number, kind = row["stage"].split("/")
         for name in shown[kind]:
-            if name in row:
+            if row.get(name) is not None:
                 title = "reward_loss" if kind == "reward" else name
                 step = offset.get(f"{kind}{int(number) - 1}", 0) + row["step"] + 1
                 curves.setdefault(title, []).append(Point(step=step, value=row[name], round=int(number)))
@@ -192,18 +194,14 @@ def _best_of(before: Measured, rewards: Rows) -> tuple[BestOf, ...]:
         if rows:
             proxy = [_expected_best(r, r, n) for r, _ in rows]
             gold = [_expected_best(r, g, n) for r, g in rows]
-            found.append(
-                BestOf(n=n, kl=best_of_n_kl(n), reward=statistics.fmean(proxy), gold=statistics.fmean(gold))
-            )
+            found.append(BestOf(n=n, kl=best_of_n_kl(n), reward=statistics.fmean(proxy), gold=statistics.fmean(gold)))
     return tuple(found)
 
 
 def _expected_best(rank_by: Sequence[float], value: Sequence[float], n: int) -> float:
-    from math import comb
-
     ordered = [v for _, v in sorted(zip(rank_by, value, strict=True), key=lambda pair: pair[0])]
-    total = comb(len(ordered), n)
-    return sum(comb(i, n - 1) / total * v for i, v in enumerate(ordered))
+    total = math.comb(len(ordered), n)
+    return sum(math.comb(i, n - 1) / total * v for i, v in enumerate(ordered))
 
 
 def _samples(before: Measured, after: Measured, r0: Rows, r1: Rows, seed: int) -> tuple[Sample, ...]:
@@ -216,7 +214,8 @@ def _samples(before: Measured, after: Measured, r0: Rows, r1: Rows, seed: int) -
         return Side(text=first.text, length=len(first.ids), gold=gold, reward=rewards[p][0])
 
     return tuple(
-        Sample(prompt=before.groups[p].prompt.shown, before=side(before, r0, p), after=side(after, r1, p)) for p in drawn
+        Sample(prompt=before.groups[p].prompt.shown, before=side(before, r0, p), after=side(after, r1, p))
+        for p in drawn
     )
 
 
@@ -224,7 +223,9 @@ def _warnings(state: State, before: Measured, after: Measured, rewards: Sequence
     """What a careful reader should be told."""
     found, seed = [], state.rounds.seed
     if before.gold is None or after.gold is None:
-        found.append("Nobody knows this person's true taste, so the gain is not measured: only the reward model judges.")
+        found.append(
+            "Nobody knows this person's true taste, so the gain is not measured: only the reward model judges."
+        )
     else:
         gain = measured.difference(before.gold, after.gold, seed=seed)
         proxy = measured.difference(rewards[0], rewards[-1], seed=seed)
@@ -240,7 +241,10 @@ def _warnings(state: State, before: Measured, after: Measured, rewards: Sequence
     if repeated > 0.1:
         found.append(f"{repeated:.0%} of the aligned model's held-out answers repeat another word for word.")
     steps = [m for m in state.folder.metrics() if m["stage"].endswith("/policy")]
-    gap = max((m.get("sampler_gap", 0.0) for m in steps), default=0.0)
+    skipped = sum(m.get("skipped") or 0 for m in state.folder.metrics())
+    if skipped:
+        found.append(f"{skipped:.0f} steps were not taken because a gradient was not finite: lower the learning rate.")
+    gap = max((m.get("sampler_gap") or 0.0 for m in steps), default=0.0)
     if gap > 0.1:
         found.append(f"Sampler and trainer differ by up to {gap:.2f} nats a token on average: check their precision.")
     return found

@@ -17,7 +17,9 @@ def to_tensorboard(run: Path) -> Path:
     """
     rows = read_metrics(run)
     if not rows:
-        raise RunError(f"{run} has no metrics.jsonl with steps in it: give the folder of a run that has begun to learn.")
+        raise RunError(
+            f"{run} has no metrics.jsonl with steps in it: give the folder of a run that has begun to learn."
+        )
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -29,5 +31,3 @@ def to_tensorboard(run: Path) -> Path:
                 if name not in ("stage", "step"):
                     writer.add_scalar(f"{row['stage']}/{name}", value, row["step"])  # type: ignore[no-untyped-call]
     return run / "tensorboard"
-
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of mallopt(3)
 
@@ -21,3 +22,10 @@ def keep_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def give_back() -> None:
+    """Return the memory of a finished stage, whose tensors the next one will not ask for again."""
+    gc.collect()
+    if keep_memory():
+        ctypes.CDLL(None).malloc_trim(0)

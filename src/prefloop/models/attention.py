@@ -156,8 +156,13 @@ class Packed:
             root = torch.arange(self._trunk_slot.shape[1], device=q.device)
             gap = root[:, None] - root
             near = (gap >= 0) & (gap < window)
-        trunk = [x[self._trunk_slot].transpose(1, 2) for x in (q, k, v)]
-        rooted = dot_product(*trunk, near, scale).transpose(1, 2)
+        rooted = dot_product(
+            q[self._trunk_slot].transpose(1, 2),
+            k[self._trunk_slot].transpose(1, 2),
+            v[self._trunk_slot].transpose(1, 2),
+            near,
+            scale,
+        ).transpose(1, 2)
         out = out.index_put((self._trunk_slot[self._in_trunk],), rooted[self._in_trunk])
         if not len(self._branch_slot):
             return out

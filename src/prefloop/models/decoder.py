@@ -53,7 +53,7 @@ class Decoder:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.model.parameters()).device
+        return torch.device(next(self.model.parameters()).device)
 
     @property
     def base(self) -> Any:
@@ -73,7 +73,8 @@ class Decoder:
         out = self._trunk(
             input_ids=ids[None], position_ids=positions[None], attention_mask=None, use_cache=False, tree=tree
         )
-        return out.last_hidden_state[0]
+        hidden: Tensor = out.last_hidden_state[0]
+        return hidden
 
     def head_weights(self) -> tuple[Tensor, Tensor | None]:
         """Weight (V d) and bias of the language-model head."""
@@ -127,12 +128,12 @@ class Decoder:
         return {self.head: spread(self._scores(hidden[at[chosen]]))}
 
     def _scores(self, hidden: Tensor) -> Tensor:
-        scores = self._score_layer()(hidden).squeeze(-1)
+        scores: Tensor = self._score_layer()(hidden).squeeze(-1)
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     def _score_layer(self) -> nn.Module:
         layer = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)
-        if layer is None:
+        if not isinstance(layer, nn.Module):
             raise ModelError(
                 f"{type(self._stock).__name__} has no `score` or `classifier` layer to read a number from."
             )

@@ -50,7 +50,7 @@ class _TokenLogprobs(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         rows = max(1, _CHUNK_ELEMENTS // weight.shape[0])
         logps, entropies = [], []
-        for h, t in zip(hidden.split(rows), target.split(rows), strict=True):
+        for h, t in zip(hidden.split(rows), target.split(rows), strict=True):  # type: ignore[no-untyped-call]
             logits = _logits(h, weight, bias, temperature)
             total = logits.logsumexp(-1)
             logps.append(logits.gather(-1, t.unsqueeze(-1)).squeeze(-1) - total)

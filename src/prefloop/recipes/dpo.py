@@ -9,7 +9,13 @@ from . import SMOLLM2
 
 
 def dpo(
-    *, model: str = SMOLLM2, beta: float = 0.1, smoothing: float = 0.0, lr: float = 1e-5, batch: int = 16, epochs: int = 1
+    *,
+    model: str = SMOLLM2,
+    beta: float = 0.1,
+    smoothing: float = 0.0,
+    lr: float = 1e-5,
+    batch: int = 16,
+    epochs: int = 1,
 ) -> Recipe:
     """Learn from pairs directly, without a reward model."""
     return Recipe(

@@ -31,7 +31,7 @@ def ppo(
     return Recipe(
         name="ppo",
         family="online",
-        paper="Schulman et al. 2017, arXiv 1707.06347, equation 7; Stiennon et al. 2020, arXiv 2009.01325, for the reward",
+        paper="Schulman et al. 2017, arXiv 1707.06347, equation 7; reward as in Stiennon et al. 2020, arXiv 2009.01325",
         summary="clipped policy gradient with a learned critic, KL in every token of the reward",
         models={
             "policy": Model(source=model, train=True),
