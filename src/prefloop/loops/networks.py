@@ -7,21 +7,36 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import RecipeError
-from ..models.decoder import Decoder, WithoutAdapter
-from ..models.load import load
-from ..planning import Plan, model_of
-from ..recipe import Recipe
+from ..models.decoder import WithoutAdapter
+from ..models.load import Fetched, fetch, load
+from ..planning import Plan, model_of, plan
+from ..recipe import Model, Recipe
+
+
+def bring(*recipes: Recipe, say: Callable[[str], None]) -> tuple[tuple[Recipe, ...], dict[str, Fetched]]:
+    """The recipes with their models on this machine, and where each source was found; every source is asked once."""
+    found: dict[str, Fetched] = {}
+
+    def here(recipe: Recipe, role: str, model: Model) -> Model:
+        if model.source in recipe.models or role not in (*plan(recipe).roles, "policy"):
+            return model
+        if model.source not in found:
+            found[model.source] = fetch(model.source, say=say)
+        return replace(model, source=str(found[model.source].folder))
+
+    brought = tuple(replace(r, models={role: here(r, role, m) for role, m in r.models.items()}) for r in recipes)
+    return brought, found
 
 
 def load_networks(
-    recipe: Recipe, plan: Plan, *, given: Mapping[str, Any] | None = None, say: Callable[[str], None] = lambda _: None
+    recipe: Recipe, needs: Plan, *, given: Mapping[str, Any] | None = None, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Every model the plan speaks of, by role; those `given` are used as they are.
+    """Every model a plan needs, by role; those `given` are used as they are.
 
     A frozen role that copies a LoRA policy is the policy with its adapter off; any other copy is loaded of its own.
     """
     networks: dict[str, Any] = dict(given or {})
-    for role in plan.roles:
+    for role in needs.roles:
         if role in networks:
             continue
         declared, source = recipe.models[role], model_of(recipe, role)
@@ -33,11 +48,3 @@ def load_networks(
             continue
         networks[role] = load(replace(declared, source=source.source), name=role, say=say)
     return networks
-
-
-def only_decoder(networks: Mapping[str, Any], role: str) -> Decoder:
-    """The decoder of a role that must be a real language model."""
-    network = networks[role]
-    if not isinstance(network, Decoder):
-        raise RecipeError(f"`{role}` is a {type(network).__name__}, and a language model is needed there.")
-    return network

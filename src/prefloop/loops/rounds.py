@@ -18,7 +18,7 @@ from ..feedback.store import Store
 from ..learning import checkpoint
 from ..models.allocator import give_back
 from ..models.encode import must_fit
-from ..models.load import fetch, save
+from ..models.load import save
 from ..planning import plan
 from ..prompts import OPENINGS, Prompts, load_prompts
 from ..recipe import Decoding, Model, Recipe
@@ -29,7 +29,7 @@ from ..scoring.model import model_score, normalise
 from ..scoring.scorer import score
 from ..statistics import best_of_n_kl
 from ..text import Answer, Group, Kind, Question
-from .networks import load_networks
+from .networks import bring, load_networks
 from .optimise import optimise
 from .progress import Progress
 from .run_folder import RunFolder
@@ -115,16 +115,17 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
             f"the run wants {rounds.candidates} prompts a round and {rounds.held_out} held out, and {rounds.prompts} "
             f"has {len(prompts.train)} and {len(prompts.held_out)}: lower `candidates` or `held_out`, or add prompts."
         )
-    origin = fetch(rounds.policy.models["policy"].source, say=progress.say).origin
+    (policy, reward), found = bring(rounds.policy, rounds.reward, say=progress.say)
+    origin = found[rounds.policy.models["policy"].source].origin
     progress.say(f"model: {origin}")
     with torch.random.fork_rng():
         torch.manual_seed(seed_of(rounds.seed, "new heads"))
-        networks = load_networks(rounds.reward, fitted, say=progress.say)
-        networks |= load_networks(rounds.policy, needs, given=networks, say=progress.say)
+        networks = load_networks(reward, fitted, say=progress.say)
+        networks |= load_networks(policy, needs, given=networks, say=progress.say)
         if "policy" not in networks:
-            networks |= load_networks(rounds.policy, replace(needs, scorers=("policy",)), given=networks)
+            networks |= load_networks(policy, replace(needs, scorers=("policy",)), given=networks)
         if "ref" not in networks:
-            networks |= _reference(rounds.policy, networks)
+            networks |= _reference(policy, networks)
     longest = max(d.max_tokens for d in (rounds.decoding, *(s.decoding for s in (rounds.policy.sample,) if s)))
     must_fit((*prompts.train, *prompts.held_out), networks["policy"], answer=longest)
     return State(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 
 from ..errors import DataError, PrefloopError, RecipeError
 from ..evaluation.report import write_report
-from ..feedback.people import Pool
 from ..feedback.sources import Source
 from ..feedback.store import Store
 from ..models.decoder import Decoder
@@ -22,7 +21,7 @@ from ..prompts import OPENINGS, load_prompts
 from ..recipe import Recipe
 from ..sampling.local import LocalGenerator
 from ..text import Group
-from .networks import load_networks
+from .networks import bring, load_networks
 from .optimise import optimise
 from .progress import Progress, Silent
 from .rounds import Rounds, run_rounds, save_models
@@ -97,7 +96,8 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress) -> Result
     judged = judged_answers(recipe) if recipe.sample is None else ()
     with torch.random.fork_rng():
         torch.manual_seed(seed_of(recipe.seed, "new heads"))
-        networks = load_networks(recipe, needs, say=progress.say)
+        (here,), _ = bring(recipe, say=progress.say)
+        networks = load_networks(here, needs, say=progress.say)
     policy = networks.get("policy")
     if recipe.sample is not None and isinstance(policy, Decoder):
         must_fit(prompts, policy, answer=recipe.sample.decoding.max_tokens)
@@ -128,10 +128,3 @@ def judged_answers(recipe: Recipe) -> Sequence[Group]:
     with Store.open(recipe.data) as store:
         view = store.pairs() if plan(recipe).pairwise else store.choices()
     return [j.group for j in view]
-
-
-def with_seed(recipe: Recipe | Rounds, seed: int) -> Recipe | Rounds:
-    """The same recipe with another seed, its simulated people included."""
-    if isinstance(recipe, Rounds) and isinstance(recipe.people, Pool):
-        return replace(recipe, seed=seed, people=replace(recipe.people, seed=seed))
-    return replace(recipe, seed=seed)
