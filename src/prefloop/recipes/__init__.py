@@ -24,6 +24,8 @@ def methods() -> dict[str, Callable[..., Recipe]]:
     """
     found = {}
     for module in pkgutil.iter_modules(__path__):
+        if module.name.startswith("_"):
+            continue  # what a family shares is no method
         function = getattr(importlib.import_module(f"{__name__}.{module.name}"), module.name)
         found[module.name.replace("_", "-")] = function
     return found

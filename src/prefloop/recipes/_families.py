@@ -1,0 +1,117 @@
+"""What the methods of a family share; a method's own file names only what is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+from ..binding import Bound, bind
+from ..dials import Dial
+from ..recipe import Decoding, Family, Model, Optimiser, Recipe, Sample, Term
+from ..scoring.model import model_score
+from . import SMOLLM2
+
+
+class Online(TypedDict, total=False):
+    """The knobs of every method that learns from its own samples.
+
+    model: where the policy comes from. reward: what pays it, a reward model by default. k: answers to each prompt.
+    """
+
+    model: str
+    reward: Bound | None
+    k: int
+    lr: float | Dial
+    batch: int
+    steps: int
+    max_tokens: int
+
+
+def online(
+    *,
+    name: str,
+    paper: str,
+    summary: str,
+    objective: tuple[Term, ...],
+    derive: tuple[Bound, ...] = (),
+    select: tuple[Bound, ...] = (),
+    family: Family = "online",
+    models: Mapping[str, Model] | None = None,
+    head: float = 1.0,
+    passes: int = 1,
+    minibatches: int = 1,
+    model: str = SMOLLM2,
+    reward: Bound | None = None,
+    k: int = 4,
+    lr: float | Dial = 1e-5,
+    batch: int = 8,
+    steps: int = 100,
+    max_tokens: int = 64,
+) -> Recipe:
+    """A policy that samples k answers to each prompt, is paid for them, and learns from that."""
+    return Recipe(
+        name=name,
+        family=family,
+        paper=paper,
+        summary=summary,
+        models={
+            "policy": Model(source=model, train=True),
+            **(models or {}),
+            "reward": Model(source="reward", head="score"),
+        },
+        sample=Sample(k=k, decoding=Decoding(max_tokens=max_tokens)),
+        score={"reward": reward or bind(model_score, model="reward")},
+        select=select,
+        derive=derive,
+        objective=objective,
+        optimiser=Optimiser(lr=lr, head=head),
+        batch=batch,
+        steps=steps,
+        passes=passes,
+        minibatches=minibatches,
+    )
+
+
+REFERENCE = {"ref": Model(source="policy")}
+"""A frozen copy of the policy as it is at the start."""
+
+
+class Fitted(TypedDict, total=False):
+    """The knobs of every reward model.
+
+    head: how many times faster the new head learns than the trunk. ending: text read after an answer, before its score.
+    """
+
+    model: str
+    lr: float | Dial
+    head: float
+    batch: int
+    epochs: int
+    ending: str | None
+
+
+def fitted(
+    *,
+    name: str,
+    paper: str,
+    summary: str,
+    objective: Bound,
+    model: str = SMOLLM2,
+    lr: float | Dial = 1e-5,
+    head: float = 20.0,
+    batch: int = 8,
+    epochs: int = 1,
+    ending: str | None = None,
+) -> Recipe:
+    """A reward model with a new scalar head, fitted to judged answers."""
+    return Recipe(
+        name=name,
+        family="reward",
+        paper=paper,
+        summary=summary,
+        models={"reward": Model(source=model, head="score", train=True, ending=ending)},
+        objective=(Term(objective=objective),),
+        optimiser=Optimiser(lr=lr, head=head),
+        batch=batch,
+        epochs=epochs,
+    )
