@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from .binding import Bound
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, frozen_role, lookup
-from .recipe import Head, Model, Recipe
-
-GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
-    "lm": ("logp", "entropy"),
-    "value": ("value",),
-    "score": ("score",),
-    "token_score": ("token_score",),
-}
+from .recipe import GIVEN_BY_HEAD, Head, Model, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,14 @@ from .reduce import Per
 Family = Literal["direct", "online", "imitation", "reward"]
 Head = Literal["lm", "value", "score", "token_score"]
 
+GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
+    "lm": ("logp", "entropy"),
+    "value": ("value",),
+    "score": ("score",),
+    "token_score": ("token_score",),
+}
+"""The tensors a model with this head gives."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:

@@ -157,7 +157,8 @@ def _ask(state: State, number: int) -> None:
         with folder.stage(f"{number}/sample") as facts:
             questions = [*_training_questions(state, number, facts), *_held_out_questions(state, number)]
             state.store.add_questions(questions)
-    open_questions = [q for q in state.store.questions(round=number) if not _answered(state, q)]
+    answered = {a.question for a in state.store.answers(rounds=(number,))}
+    open_questions = [q for q in state.store.questions(round=number) if q.id not in answered]
     title = f"round {number}: ask"
     with folder.stage(f"{number}/ask") as facts, state.progress.stage(title, len(open_questions)) as bar:
 
@@ -173,17 +174,13 @@ def _ask(state: State, number: int) -> None:
             )
 
 
-def _answered(state: State, question: Question) -> bool:
-    return any(a.question == question.id for a in state.store.answers(rounds=(question.round,)))
-
-
 def _training_questions(state: State, number: int, facts: dict[str, float]) -> list[Question]:
     rounds = state.rounds
     index = order(len(state.prompts.train), rounds.seed, "candidates", number)[: rounds.candidates]
     prompts = [state.prompts.train[i] for i in index]
     decoding = rounds.decoding
     with state.progress.stage(f"round {number}: sample", len(prompts) * rounds.k * decoding.max_tokens) as bar:
-        groups = LocalGenerator(state.networks["policy"]).sample(
+        groups = state.generator.sample(
             prompts, k=rounds.k, decoding=decoding, seed=seed_of(rounds.seed, "ask", number), progress=bar.advance
         )
     facts["tokens_sampled"] = sum(len(r.ids) for g in groups for r in g.responses)
@@ -296,7 +293,7 @@ def _measure(state: State, number: int) -> None:
     """Answer the held-out prompts; round 0 is the model before the run."""
     rounds = state.rounds
     prompts, decoding = state.prompts.held_out[: rounds.held_out], rounds.decoding
-    generator = _deployed(state) if number else LocalGenerator(state.networks["policy"])
+    generator = _deployed(state) if number else state.generator
     with (
         state.folder.stage(f"{number}/measure") as facts,
         state.progress.stage(f"round {number}: measure", len(prompts) * rounds.k * decoding.max_tokens) as bar,

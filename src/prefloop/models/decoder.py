@@ -18,16 +18,10 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..errors import ModelError
+from ..recipe import GIVEN_BY_HEAD, Head
 from .attention import Packed
 from .logprobs import token_logprobs
 from .trial import set_up
-
-OUTPUTS = {
-    "lm": ("logp", "entropy"),
-    "value": ("value",),
-    "token_score": ("token_score",),
-    "score": ("score",),
-}
 
 
 class Decoder:
@@ -36,7 +30,7 @@ class Decoder:
     `version` names the weights: it changes with every optimiser step, and every response records it.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, head: str = "lm", name: str = "model") -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, head: Head = "lm", name: str = "model") -> None:
         """Wrap a loaded transformers (or peft) model."""
         self.model, self.tokenizer, self.head, self.name = model, tokenizer, head, name
         self.version = f"{name}@0"
@@ -94,7 +88,7 @@ class Decoder:
 
         Log-probabilities and entropies are those of the distribution at `temperature`.
         """
-        foreign = set(want) - set(OUTPUTS[self.head])
+        foreign = set(want) - set(GIVEN_BY_HEAD[self.head])
         if foreign:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
         device = self.device
