@@ -9,10 +9,11 @@ import torch
 import restated
 from prefloop import credit, select, shaping
 from prefloop.errors import RecipeError
-from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards
+from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards, singles
 
 PURE_FUNCTIONS = {
     pairs.dpo: ({}, {"beta": 0.7, "smoothing": 0.2}),
+    singles.kto: ({}, {"beta": 0.7, "desirable": 1.3, "undesirable": 0.6}),
     imitation.nll: ({},),
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
@@ -31,13 +32,15 @@ PURE_FUNCTIONS = {
     credit.group_mean: ({},),
     credit.batch_mean: ({},),
     credit.grpo: ({}, {"deviation": "sample", "eps": 0.1}),
+    credit.mismatched_kl: ({},),
     select.best_of: ({},),
+    select.best_and_worst: ({},),
 }
 """Every pure function, with the knobs it is tried with."""
 
 PAIRED = {pairs.dpo.__name__, rewards.bradley_terry.__name__}
-WHOLE_BATCH = {shaping.whiten_advantage.__name__, credit.batch_mean.__name__}
-COMPARES_SIBLINGS = {credit.rloo.__name__, credit.group_mean.__name__, credit.grpo.__name__}
+WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl)}
+COMPARES_SIBLINGS = {f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, select.best_and_worst)}
 SEEDS = range(4)
 
 
@@ -63,12 +66,15 @@ def batch(seed, *, k):
     if k == 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
     names = ("logp", "ref_logp", "old_logp", "value", "old_value", "returns", "token_reward", "entropy")
+    names += ("mismatched_logp", "ref_mismatched_logp")
     return {
         "mask": mask,
         "advantage": normal(p, k, 1 if seed % 2 else t),
         "reward": normal(p, k, mean=1.0),
         "score": normal(p, k, scale=2.0),
         **{name: normal(p, k, t, mean=-1.0) for name in names},
+        "label": torch.randint(0, 2, (p, k), generator=source).double(),
+        "reference_point": normal(p, mean=1.0),
     }
 
 

@@ -18,6 +18,15 @@ def dpo(logp, ref_logp, mask, *, beta=0.1, smoothing=0.0):
     return -(1 - smoothing) * math.log(chosen) - smoothing * math.log(1 - chosen)
 
 
+def kto(logp, ref_logp, mask, label, reference_point, *, beta=0.1, desirable=1.0, undesirable=1.0):
+    terms = []
+    for x, ref, m, liked in zip(logp, ref_logp, mask, label, strict=True):
+        gain = math.exp(_total(x, m)) / math.exp(_total(ref, m)) / math.exp(reference_point)
+        valued = gain**beta / (gain**beta + 1)
+        terms.append(desirable - desirable * valued if liked == 1 else undesirable - undesirable * (1 - valued))
+    return terms
+
+
 def bradley_terry(score):
     better, worse = score
     return math.log(1 + math.exp(worse - better))
@@ -142,6 +151,24 @@ def batch_mean(reward, mask):
         [[r - mean if any(x) else 0.0] for r, x in zip(row, m, strict=True)]
         for row, m in zip(reward, mask, strict=True)
     ]
+
+
+def mismatched_kl(mismatched_logp, ref_mismatched_logp, mask):
+    """About the whole batch and not one prompt, and so are its arguments."""
+    ratios = [
+        _total(x, m) - _total(ref, m)
+        for prompt in zip(mismatched_logp, ref_mismatched_logp, mask, strict=True)
+        for x, ref, m in zip(*prompt, strict=True)
+        if any(m)
+    ]
+    return [max(0.0, statistics.fmean(ratios)) for _ in mask]
+
+
+def best_and_worst(reward, mask):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    if not there:
+        return [0, len(mask) - 1]  # any two: none of them is there
+    return [max(there, key=lambda k: reward[k]), min(reversed(there), key=lambda k: reward[k])]
 
 
 def best_of(reward, mask):

@@ -33,6 +33,17 @@ EQUIVALENT = {
         "torch.where(there, reward, 0.0).sum(-1, keepdim=True) -> torch.where(there, reward, 0.0).sum(1, keepdim=True)",
     },
     "kway_choice": {"log_softmax(standing, -1) -> log_softmax(standing, 1)"},
+    # A tensor P has no axis after which the new one could stand but its only one.
+    "kto": {"reference_point.detach().unsqueeze(-1) -> reference_point.detach().unsqueeze(1)"},
+    "best_and_worst": {
+        "there.sum(-1) -> there.sum(1)",
+        "reward.shape[-1] -> reward.shape[1]",
+        "reward.masked_fill(~there, -torch.inf).argmax(-1) -> reward.masked_fill(~there, -torch.inf).argmax(1)",
+        "reward.masked_fill(~there, torch.inf).flip(-1) -> reward.masked_fill(~there, torch.inf).flip(1)",
+        "reward.masked_fill(~there, torch.inf).flip(-1).argmin(-1) -> "
+        "reward.masked_fill(~there, torch.inf).flip(-1).argmin(1)",
+        "torch.stack([best, worst], -1) -> torch.stack([best, worst], 1)",
+    },
     "best_of": {
         "standing.argmax(-1) -> standing.argmax(1)",
         "there.shape[-1] -> there.shape[1]",

@@ -114,6 +114,25 @@ def test_the_plan_of_ppo_names_every_tensor_with_giver_and_readers():
     assert rows["returns"].consumers == ("value_clip",)
 
 
+def test_the_plan_of_kto_asks_two_models_about_mismatched_prompts_and_reads_labels():
+    needs = plan(method("kto")())
+    assert needs.labelled
+    assert not needs.pairwise
+    assert needs.frozen == ("ref",)
+    assert needs.mismatched == {"mismatched_logp": "policy", "ref_mismatched_logp": "ref"}
+    others = [plan(methods()[name]()) for name in methods() if name != "kto"]
+    assert not any(other.labelled or other.mismatched for other in others)
+
+
+def test_only_judged_data_has_labels_and_mismatched_prompts():
+    def labelled(logp, label): ...
+
+    def mismatched(logp, mismatched_logp): ...
+
+    assert "`label`, and nobody provides it. Judged data carries" in refused(recipe(bind(labelled), sample=Sample()))
+    assert "`mismatched_logp`, and only judged data has it" in refused(recipe(bind(mismatched), sample=Sample()))
+
+
 def test_a_name_given_twice_is_read_from_the_latest_giver():
     needs = plan(method("rloo")())
     shaped, paid_by = (row for row in reversed(needs.rows) if row.tensor == "reward")

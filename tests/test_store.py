@@ -18,8 +18,8 @@ from prefloop.feedback.store import Store
 from prefloop.text import Answer, Group, Message, Prompt, Question, Response
 
 
-def group(name: str, *texts: str) -> Group:
-    return Group(prompt=Prompt(text=name), responses=tuple(Response(text=t) for t in texts))
+def group(name: str, *texts: str, labels: tuple[float, ...] = ()) -> Group:
+    return Group(prompt=Prompt(text=name), responses=tuple(Response(text=t) for t in texts), labels=labels)
 
 
 def question(
@@ -125,8 +125,8 @@ def test_a_choice_has_the_chosen_response_first_and_pairs_set_it_against_each_ot
     store.add_answers([answer(1, "ben", 1), answer(2, "ben", 2)])
     (choice,) = store.choices()
     assert (choice.question, choice.who, choice.round) == ("q1", "ben", 2)
-    assert choice.group == group("p1", "b c", "a", "d")
-    assert [p.group for p in store.pairs()] == [group("p1", "b c", "a"), group("p1", "b c", "d")]
+    assert choice.group == group("p1", "b c", "a", "d", labels=(1.0, 0.0, 0.0))
+    assert [p.group for p in store.pairs()] == [group("p1", "b c", other, labels=(1.0, 0.0)) for other in "ad"]
     assert [c.group.texts for c in store.choices(split="held_out")] == [("d", "a", "b c")]
     assert store.pairs(rounds=[0, 1]) == []
 

@@ -21,6 +21,7 @@ _WHERE = {
     "recipes": ("method", "methods"),
     "models.load": ("load",),
     "sampling.local": ("LocalGenerator",),
+    "sampling.vllm": ("VllmGenerator",),
     "loops.run": ("Result", "run"),
     "loops.rounds": ("Rounds",),
     "loops.demo": ("demo",),

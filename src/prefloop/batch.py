@@ -64,6 +64,20 @@ class Batch:
         kept = kept.having(mask=self["mask"] * chosen.to(self["mask"]).unsqueeze(-1))
         return kept.take(chosen.bool().any(-1).nonzero().flatten().tolist())
 
+    def arrange(self, places: Tensor) -> Batch:
+        """The responses at these places (P N) of each prompt, in this order."""
+
+        def at(x: Tensor) -> Tensor:
+            index = places.to(x.device).view(*places.shape, *[1] * (x.dim() - 2))
+            return x.gather(1, index.expand(*places.shape, *x.shape[2:]))
+
+        tensors = {n: at(t) if t.dim() > 1 else t for n, t in self.tensors.items()}
+        return replace(self, lengths=at(self.lengths), tensors=tensors)
+
+    def selected(self, chosen: Tensor) -> Batch:
+        """What a selection lets go on: a keep mask (P K) or the places (P N) of responses in their new order."""
+        return self.keep(chosen) if chosen.dtype == torch.bool else self.arrange(chosen)
+
     @property
     def tokens(self) -> list[int]:
         """Tokens each prompt costs in the packed forward: its own and its responses'."""
@@ -82,7 +96,7 @@ class Batch:
 
 
 def assemble(groups: Sequence[Group]) -> Batch:
-    """Groups as a batch: `ids`, `mask` and, where the sampler reported it for every response, `sampled_logp`.
+    """Groups as a batch: `ids`, `mask` and, where every response has them, `sampled_logp` and `label`.
 
     Groups with fewer responses than the largest are filled with missing ones, whose `mask` row is zero.
 
@@ -96,8 +110,9 @@ def assemble(groups: Sequence[Group]) -> Batch:
     longest = max((len(r.ids) for g in groups for r in g.responses), default=0)
     shape = (len(groups), width, max(longest, 1))
     ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-    logp, lengths = torch.zeros(shape), torch.zeros(shape[:2], dtype=torch.long)
+    logp, label, lengths = torch.zeros(shape), torch.zeros(shape[:2]), torch.zeros(shape[:2], dtype=torch.long)
     for p, group in enumerate(groups):
+        label[p, : len(group.labels)] = torch.tensor(group.labels)
         for k, r in enumerate(group.responses):
             n = len(r.ids)
             lengths[p, k] = n
@@ -109,5 +124,8 @@ def assemble(groups: Sequence[Group]) -> Batch:
         lengths=lengths,
         tensors={"ids": ids, "mask": mask},
     )
-    sampled = all(len(r.logp) == len(r.ids) for g in groups for r in g.responses)
-    return batch.having(sampled_logp=logp) if sampled else batch
+    if all(len(r.logp) == len(r.ids) for g in groups for r in g.responses):
+        batch = batch.having(sampled_logp=logp)
+    if all(len(g.labels) == len(g.responses) for g in groups):
+        batch = batch.having(label=label)
+    return batch

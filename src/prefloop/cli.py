@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -38,6 +39,10 @@ Set = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="The run folder.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
+Sampler = Annotated[
+    str,
+    typer.Option(help="local, or a vLLM server: its URL, or the command to start one, such as a path of `vllm`."),
+]
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A method's name, a .yaml file, module:name or file.py:name.")
 ]
@@ -70,6 +75,7 @@ def demo(
         str, typer.Option(help="A folder, hub id, .gguf file or wheel:NAME; `A | B` tries A, then B.")
     ] = "",
     seed: Annotated[int, typer.Option(help="Another seed is another run.")] = 0,
+    sampler: Sampler = "local",
     resume: Resume = False,
     changes: Set = None,
 ) -> None:
@@ -83,30 +89,34 @@ def demo(
 
     rounds = with_changes(make(method_name=method, people=people, model=model or SMOLLM2, seed=seed), changes or [])
     given = {"--method": method, "--people": people, "--seed": seed, **({"--model": model} if model else {})}
-    _run(rounds, out, resume, _command("demo", given, out, changes))
+    _run(rounds, out, resume, sampler, _command("demo", given, out, sampler, changes))
 
 
 @app.command()
-def run(recipe: RecipeName, out: Out, resume: Resume = False, changes: Set = None) -> None:
+def run(recipe: RecipeName, out: Out, sampler: Sampler = "local", resume: Resume = False, changes: Set = None) -> None:
     """Run a recipe: a published method, one of your own, or a run folder's recipe.yaml.
 
     Example: `prefloop run rloo --set score.reward=my_reward.py:cheerful --set steps=50 --out runs/mine`
     """
     from .loops.find import find
 
-    _run(find(recipe, changes or []), out, resume, _command("run", {"": recipe}, out, changes))
+    _run(find(recipe, changes or []), out, resume, sampler, _command("run", {"": recipe}, out, sampler, changes))
 
 
-def _command(name: str, given: dict[str, Any], out: Path, changes: list[str] | None) -> str:
+def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes: list[str] | None) -> str:
     """The line that repeats a command."""
+    if sampler != "local":
+        given = {**given, "--sampler": sampler}
     options = [("", name), *given.items(), *(("--set", change) for change in changes or []), ("--out", out)]
     return shlex.join(["prefloop", *(str(word) for pair in options for word in pair if word != "")])
 
 
-def _run(value: Recipe | Rounds, out: Path, resume: bool, command: str) -> None:
+def _run(value: Recipe | Rounds, out: Path, resume: bool, sampler: str, command: str) -> None:
     from .feedback.terminal import Terminal
     from .loops.rounds import Rounds
     from .loops.run import run
+    from .sampling.local import LocalGenerator
+    from .sampling.vllm import VllmGenerator
 
     keyboard = isinstance(value, Rounds) and value.people == "terminal"
     who = os.environ.get("USER") or "you"
@@ -117,6 +127,7 @@ def _run(value: Recipe | Rounds, out: Path, resume: bool, command: str) -> None:
             resume=resume,
             people=Terminal(who=who, console=console, seed=value.seed) if keyboard else None,
             progress=Shown(console),
+            sampler=LocalGenerator if sampler == "local" else partial(VllmGenerator, server=sampler),
             command=command,
         )
     if isinstance(value, Rounds):

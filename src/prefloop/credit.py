@@ -1,4 +1,7 @@
-"""Credit: from what was paid to the advantage of each choice. Pure functions that say what they give."""
+"""Credit: from what was paid to the advantage of each choice, or to what it is held against.
+
+Pure functions that say what they give.
+"""
 
 from typing import Literal, get_args
 
@@ -8,7 +11,7 @@ from torch import Tensor
 
 from .binding import gives
 from .errors import RecipeError
-from .ops import present
+from .ops import present, tsum
 
 Deviation = Literal["population", "sample"]
 
@@ -144,6 +147,27 @@ def batch_mean(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Floa
     there = present(mask)
     mean = torch.where(there, reward, 0.0).sum() / there.sum()
     return torch.where(there, reward - mean, 0.0).unsqueeze(-1)
+
+
+@gives("reference_point")
+def mismatched_kl(
+    mismatched_logp: Float[Tensor, "P K T"], ref_mismatched_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+) -> Float[Tensor, "P"]:
+    """The mean log-ratio of answers to prompts that are not theirs, and never less than 0.
+
+        z_0 = max(0, mean_i sum_t (mismatched_logp_it - ref_mismatched_logp_it))
+
+    KTO's estimate of KL(pi || pi_ref) (Ethayarajh et al. 2024, arXiv 2402.01306, section 4): one number for the whole
+    batch, without gradient. It is biased, since the answers are not the policy's own; it only says how much likelier
+    the policy has become to say anything of the kind. Missing responses are not counted.
+
+    >>> import torch
+    >>> mismatched_logp = torch.tensor([[[-1.0, -2.0]], [[-3.0, -3.0]]])
+    >>> mismatched_kl(mismatched_logp, torch.full((2, 1, 2), -3.0), torch.ones(2, 1, 2))
+    tensor([1.5000, 1.5000])
+    """
+    ratio = tsum(mismatched_logp - ref_mismatched_logp, mask)
+    return (ratio.sum() / present(mask).sum()).clamp(min=0).expand(len(mask))
 
 
 def _centred(

@@ -75,6 +75,26 @@ def preferred_gained(
     return float(tsum(old_logp - ref_logp, mask)[:, 0].mean())
 
 
+def liked_gained(
+    old_logp: Float[Tensor, "P K T"],
+    ref_logp: Float[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    label: Float[Tensor, "P K"],
+) -> float:
+    """Log-probability the answers people liked gained over the reference, in nats; of nothing liked, nan."""
+    return _mean(tsum(old_logp - ref_logp, mask), present(mask) & (label > 0))
+
+
+def disliked_gained(
+    old_logp: Float[Tensor, "P K T"],
+    ref_logp: Float[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    label: Float[Tensor, "P K"],
+) -> float:
+    """Log-probability the answers people did not like gained over the reference, in nats."""
+    return _mean(tsum(old_logp - ref_logp, mask), present(mask) & (label <= 0))
+
+
 def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
     """Share of the variance of the returns that the critic does not explain; above 1 it is worse than a constant."""
     chosen = mask.bool()
@@ -85,16 +105,19 @@ def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], 
 OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, kl, entropy, length, sampler_gap, idle_groups, unexplained))
 """What makes sense of a policy's own samples."""
 
-JUDGED: tuple[Bound, ...] = tuple(bind(f) for f in (accuracy, preferred, preferred_gained))
+JUDGED: tuple[Bound, ...] = tuple(
+    bind(f) for f in (accuracy, preferred, preferred_gained, liked_gained, disliked_gained)
+)
 """What makes sense of judged answers, whoever wrote them."""
 
 ANY: tuple[Bound, ...] = (bind(ratio_far),)
 
 
 def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
-    """Every metric whose tensors are all there, by name; only own samples have a `sampled_logp`."""
-    shape = tensors["mask"].shape
+    """Every metric whose tensors are all there, by name; only own samples have a `sampled_logp`.
+
+    Answers that are labelled one by one are not pairs, also where there are two to a prompt.
+    """
+    paired = tensors["mask"].shape[1] == 2 and "label" not in tensors
     fitting = (*(OWN if "sampled_logp" in tensors else JUDGED), *ANY)
-    return {
-        m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (shape[1] == 2 or not m.pairwise)
-    }
+    return {m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (paired or not m.pairwise)}

@@ -41,6 +41,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("entropy", "P K T", "policy", "entropy of the policy's next-token distribution, differentiable"),
     ("old_logp", "P K T", "update", "`logp` frozen at the start of the update"),
     ("sampled_logp", "P K T", "sampler", "what the sampler reported when it drew the token"),
+    ("mismatched_logp", "P K T", "update", "`old_logp` of the same tokens after another prompt than their own"),
     ("ref_logp", "P K T", "frozen", "the same tokens under the frozen model named `ref`"),
     ("value", "P K T", "critic", "the critic's estimate before each token, differentiable"),
     ("old_value", "P K T", "update", "`value` frozen at the start of the update"),
@@ -51,8 +52,9 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("baseline", "P", None, "reward of a reference answer to the same prompt"),
     ("advantage", "P K T", None, "credit of each token; (P K 1) where all tokens of a response share it"),
     ("returns", "P K T", None, "what the critic should have predicted"),
+    ("reference_point", "P", None, "the log-ratio to the reference that counts as neither gain nor loss"),
     ("win_rate", "P K", None, "probability of beating the alternatives"),
-    ("label", "P K", "feedback", "grade or rank given by people"),
+    ("label", "P K", "feedback", "grade or rank given by people; of thumbs, 1 is up and 0 is down"),
     ("target", "P", "feedback", "soft preference for index 0"),
     ("weight", "P", "feedback", "importance of the example"),
     ("who", "P", "feedback", "which annotator judged it"),
@@ -64,6 +66,8 @@ VOCABULARY: dict[str, Name] = {n: Name(name=n, shape=s, source=src, meaning=m) f
 def lookup(name: str) -> Name | None:
     """The entry called `name`, or `None`. `<role>_logp` is the log-probability under the frozen model `<role>`.
 
+    `<role>_mismatched_logp` is that of the same tokens after another prompt than their own.
+
     >>> lookup("teacher_logp").meaning
     'the same tokens under the frozen model named `teacher`'
     >>> lookup("logprobs") is None
@@ -74,17 +78,18 @@ def lookup(name: str) -> Name | None:
     role = frozen_role(name)
     if role is None:
         return None
-    meaning = f"the same tokens under the frozen model named `{role}`"
+    after = " after another prompt" if name.endswith("_mismatched_logp") else ""
+    meaning = f"the same tokens{after} under the frozen model named `{role}`"
     return Name(name=name, shape="P K T", source="frozen", meaning=meaning)
 
 
 def frozen_role(name: str) -> str | None:
-    """The frozen model a `<role>_logp` name speaks of; `None` for every other name.
+    """The frozen model a `<role>_logp` or `<role>_mismatched_logp` name speaks of; `None` for every other name.
 
-    >>> frozen_role("ref_logp"), frozen_role("old_logp"), frozen_role("reward")
-    ('ref', None, None)
+    >>> frozen_role("ref_logp"), frozen_role("ref_mismatched_logp"), frozen_role("old_logp"), frozen_role("reward")
+    ('ref', 'ref', None, None)
     """
     role, _, suffix = name.rpartition("_")
-    if suffix != "logp" or role in ("", "old", "sampled"):
+    if suffix != "logp" or role in ("", "old", "sampled", "mismatched"):
         return None
-    return role
+    return role.removesuffix("_mismatched")

@@ -26,14 +26,17 @@ class Plan:
     """What a recipe needs, worked out from its signatures.
 
     `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
-    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `old` the outputs to
-    freeze at the start of an update; `scorers` the roles that score.
+    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `labelled` whether it
+    reads what people said of each; `old` the outputs to freeze at the start of an update; `mismatched` the model asked
+    for each log-probability after another prompt; `scorers` the roles that score.
     """
 
     outputs: dict[str, tuple[str, ...]]
     pairwise: bool
+    labelled: bool
     frozen: tuple[str, ...]
     old: tuple[str, ...]
+    mismatched: dict[str, str]
     scorers: tuple[str, ...]
     rows: tuple[Row, ...]
 
@@ -89,6 +92,8 @@ class _Planner:
         self._provide("mask", "sampler" if online else "data")
         if online:
             self._provide("sampled_logp", "sampler")
+        else:
+            self._provide("label", "data")
         for name, scorer in recipe.score.items():
             self._known(name, f"score.{name}")
             self._provide(name, scorer.name)
@@ -110,8 +115,10 @@ class _Planner:
         return Plan(
             outputs=outputs,
             pairwise=any(t.objective.pairwise for t in recipe.objective),
+            labelled=any(u.tensor == "label" and u.producer == "data" and u.consumers for u in self.uses),
             frozen=tuple(dict.fromkeys(r for t in used if (r := frozen_role(t)))),
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
+            mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
             scorers=tuple(self._scorers()),
             rows=tuple(
                 Row(tensor=u.tensor, shape=self._shape(u.tensor), producer=u.producer, consumers=tuple(u.consumers))
@@ -172,6 +179,10 @@ class _Planner:
         models = self.recipe.models
         if tensor in self.trained:
             return self.trained[tensor]
+        if tensor.endswith("mismatched_logp") and self.recipe.sample is not None:
+            raise RecipeError(f"`{bound.name}` asks for `{tensor}`, and only judged data has it: leave out `sample`.")
+        if tensor == "mismatched_logp" and "logp" in self.trained:
+            return f"{self.trained['logp']}, after another prompt"
         if tensor in ("old_logp", "old_value") and tensor.removeprefix("old_") in self.trained:
             return f"{self.trained[tensor.removeprefix('old_')]}, before the update"
         role = frozen_role(tensor)
@@ -197,12 +208,12 @@ class _Planner:
         if tensor in heads:
             head = heads[tensor]
             return f'Add models={{..., "{source or head}": Model(source="...", head="{head}", train=True)}}.'
-        if tensor in ("logp", "entropy", "old_logp"):
+        if tensor in ("logp", "entropy", "old_logp", "mismatched_logp"):
             return 'Add models={..., "policy": Model(source="...", train=True)}.'
         if source == "scorer":
             return f'Add score={{"{tensor}": bind(my_reward)}}, a function (prompt, response) -> float.'
         if source == "feedback":
-            return "Judged data carries the order of preference (best first) and nothing else yet."
+            return "Judged data carries the order of preference (best first) and `label`, samples neither."
         if source == "sampler":
             return "Only a recipe that samples has it: add sample=Sample(k=4)."
         return "Add a function to `derive` that gives it, before the one that reads it."

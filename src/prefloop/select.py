@@ -1,14 +1,16 @@
 """Selection: which responses go on.
 
-A select function takes named tensors and returns a keep mask (P K), True for each response that goes on. It chooses
-and changes nothing: the caller multiplies `mask` by it, and a response that is dropped is then a missing one.
+A select function takes named tensors and changes nothing. It returns a keep mask (P K), True for each response that
+goes on: the caller multiplies `mask` by it, and a response that is dropped is then a missing one. Or it returns places
+(P N): which responses go on, in which order.
 """
 
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from .errors import RecipeError
 from .ops import present
 
 
@@ -28,3 +30,31 @@ def best_of(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Te
     there = present(mask)
     standing = reward.masked_fill(~there, -torch.inf)
     return one_hot(standing.argmax(-1), there.shape[-1]).bool() & there
+
+
+def best_and_worst(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Int[Tensor, "P 2"]:
+    """The best-paid and the worst-paid response to each prompt, as a pair with the best first.
+
+        pair = (argmax_i reward_i, argmin_i reward_i)        i over the responses that are there
+
+    With K = 2 it is the annotation step of online DPO (Guo et al. 2024, arXiv 2402.04792, algorithm 1); with more, that
+    of iterative methods such as RLHFlow's (Dong et al. 2024, arXiv 2405.07863). Of several equals the first is the best
+    and the last is the worst, so that two answers paid alike are a coin's toss. A prompt with a single response gives
+    it twice: a pair without a difference.
+
+    Raises:
+        RecipeError: no prompt has two responses.
+
+    >>> import torch
+    >>> best_and_worst(torch.tensor([[1.0, 3.0, 2.0, 0.0]]), torch.tensor([[[1], [1], [1], [0]]]))
+    tensor([[1, 0]])
+    """
+    there = present(mask)
+    if (there.sum(-1) < 2).all():
+        raise RecipeError(
+            "no prompt has two responses, so there is no pair to learn from. Sample at least 2 responses to a prompt."
+        )
+    best = reward.masked_fill(~there, -torch.inf).argmax(-1)
+    # argmin would take the first of several equals, and a group paid alike would be a pair of one response.
+    worst = reward.shape[-1] - 1 - reward.masked_fill(~there, torch.inf).flip(-1).argmin(-1)
+    return torch.stack([best, worst], -1)

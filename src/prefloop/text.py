@@ -68,7 +68,8 @@ class Response:
 class Group:
     """One prompt with its K responses: the unit that is sampled, judged, credited and labelled.
 
-    `prompt_ids` are the prompt's tokens exactly as the sampler was given them.
+    `prompt_ids` are the prompt's tokens exactly as the sampler was given them. `labels` is what people said of each
+    response, once it is judged: 1 for a thumb up, 0 for a thumb down.
 
     >>> Group(prompt=Prompt(text="One"), prompt_ids=(1,), responses=(Response(text=" two"),)).texts
     (' two',)
@@ -77,6 +78,7 @@ class Group:
     prompt: Prompt
     prompt_ids: tuple[int, ...] = ()
     responses: tuple[Response, ...]
+    labels: tuple[float, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:

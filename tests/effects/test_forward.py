@@ -16,10 +16,11 @@ TRUNKS, LENGTHS = (9, 3, 14), [[5, 1, 0, 8], [11, 0, 0, 1], [2, 3, 7, 4]]
 PRECISION = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
-@pytest.fixture(params=[pytest.param(True, id="multiplied out"), pytest.param(False, id="fused")])
+@pytest.fixture(params=["pieces", "rectangles"])
 def both_ways(request, monkeypatch):
-    if not request.param:
-        monkeypatch.setattr(attention, "_SMALL", 0)
+    """Attention as a CPU has it, and as a GPU has it."""
+    if request.param == "rectangles":
+        monkeypatch.setattr(attention.Packed, "attend", lambda self, _, *rest: self._rectangles(*rest))
 
 
 def distributions(model, ids, temperature=1.0):

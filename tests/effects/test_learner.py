@@ -9,6 +9,7 @@ import tiny
 from prefloop import recipes
 from prefloop.binding import bind
 from prefloop.learning.local import LocalLearner
+from prefloop.learning.mismatched import mismatch, with_mismatched
 from prefloop.learning.optimiser import MasterAdamW
 from prefloop.learning.update import Dials, derived, loss, update, with_frozen
 from prefloop.models.decoder import Decoder
@@ -28,6 +29,7 @@ CASES = {
     "grpo": (recipes.method("grpo")(reward=bind(paid)), WIDE),
     "ppo": (recipes.method("ppo")(reward=bind(paid), beta=0.1), WIDE),
     "dpo": (recipes.method("dpo")(beta=0.5), PAIRS),
+    "kto": (recipes.method("kto")(beta=0.5), WIDE),
     "choice": (recipes.method("choice")(), WIDE),
     "bradley-terry": (recipes.method("bradley-terry")(), PAIRS),
 }
@@ -47,7 +49,9 @@ def networks(recipe, dtype=torch.float64):
 def make(lengths):
     batch = tiny.batch(TRUNKS, lengths, seed=3)
     reward = torch.randn(batch.lengths.shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    return batch.having(reward=reward)
+    likelier = reward.abs()[..., None].expand(batch["ids"].shape)
+    elsewhere = {"mismatched_logp": likelier, "ref_mismatched_logp": torch.zeros_like(likelier)}
+    return batch.having(reward=reward, label=(reward > 0).double(), **elsewhere)
 
 
 def learner_for(recipe, models, tokens):
@@ -91,7 +95,7 @@ def test_the_order_of_the_prompts_does_not_change_the_gradient(name):
 def test_padding_on_the_right_does_not_change_the_gradient(name):
     recipe, lengths = CASES[name]
     batch = make(lengths)
-    padded = {n: torch.nn.functional.pad(batch[n], (0, 5)) for n in ("ids", "mask")}
+    padded = {n: torch.nn.functional.pad(t, (0, 5)) for n, t in batch.tensors.items() if t.dim() == 3}
     assert_same(gradients(recipe, batch.having(**padded)), gradients(recipe, batch))
 
 
@@ -104,6 +108,21 @@ def test_the_tokens_of_a_hole_are_read_and_not_learnt(name):
     whole, holes = (gradients(recipe, batch.having(mask=m.long())) for m in (exists, batch["mask"]))
     differs = any(not torch.equal(whole[n], holes[n]) for n in whole)
     assert differs == (recipe.family != "reward")  # a reward model's score is read at the last token all the same
+
+
+@pytest.mark.parametrize("tokens", [1, 60, 10**6])
+def test_a_mismatched_response_is_read_after_the_next_prompt_that_is_another(tokens):
+    models = networks(CASES["kto"][0])
+    batch = make([[5, 1], [3, 4], [3, 2], [6, 6]])
+    batch = replace(batch, trunks=(batch.trunks[0], batch.trunks[1], batch.trunks[1], batch.trunks[3]))
+    found = with_mismatched(batch, mismatch(batch), {"mismatched_logp": "policy"}, models, tokens=tokens)
+    for p, other in enumerate((1, 3, 3, 0)):
+        alone = replace(batch.rows(p, p + 1), trunks=(batch.trunks[other],))
+        want = models["policy"].outputs(alone, ("logp",))["logp"][0]
+        torch.testing.assert_close(found["mismatched_logp"][p], want.detach(), rtol=0, atol=1e-10)
+    own = models["policy"].outputs(batch, ("logp",))["logp"]
+    assert not found["mismatched_logp"].requires_grad
+    assert bool(((found["mismatched_logp"] - own)[batch["mask"].bool()].abs() > 1e-6).all())
 
 
 @pytest.mark.parametrize("name", ["rloo", "ppo"])

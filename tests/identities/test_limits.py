@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from oracles import batch
-from prefloop.credit import gae, group_mean, rloo
+from prefloop.credit import gae, group_mean, mismatched_kl, rloo
 from prefloop.objectives.critic import value_clip
 from prefloop.objectives.pairs import dpo
 from prefloop.objectives.policy import ppo_clip, reinforce
 from prefloop.objectives.rewards import bradley_terry, kway_choice
+from prefloop.objectives.singles import kto
 from prefloop.ops import present, tsum
+from prefloop.select import best_and_worst, best_of
 from prefloop.shaping import kl_in_reward, total_reward, whiten_advantage
 
 EXACT = {"rtol": 0, "atol": 1e-12}
@@ -71,6 +73,45 @@ def test_a_prompt_without_responses_teaches_the_reward_model_nothing(groups):
     assert slope[4].tolist() == [0.0] * 4
     assert slope[2, 2:].tolist() == [0.0] * 2
     assert slope[2, 0] < 0 < slope[2, 1]
+
+
+def test_kto_pulls_liked_answers_up_and_pushes_the_others_down_most_at_the_reference_point():
+    logp = torch.tensor([[[-9.0], [0.0], [9.0]]]).expand(2, 3, 1)
+    label = torch.tensor([[1.0] * 3, [0.0] * 3])
+    zeros = torch.zeros_like(logp)
+    slope = gradient(lambda x: kto(x, zeros, zeros + 1, label, torch.zeros(2), beta=1.0), logp)[..., 0]
+    assert bool((slope[0] < 0).all())
+    assert bool((slope[1] > 0).all())
+    assert slope.abs().argmax(-1).tolist() == [1, 1]
+
+
+def test_kto_knows_nothing_when_beta_is_zero(groups):
+    names = ("logp", "ref_logp", "mask", "label", "reference_point")
+    near(kto(*(groups[n] for n in names), beta=0.0), torch.full((5, 4), 0.5).double())
+
+
+def test_kto_of_a_liked_answer_is_that_of_a_disliked_one_seen_from_the_other_side(groups):
+    logp, ref_logp, mask, label, point = (groups[n] for n in ("logp", "ref_logp", "mask", "label", "reference_point"))
+    near(kto(logp, ref_logp, mask, label, point), kto(ref_logp, logp, mask, 1 - label, -point))
+
+
+def test_kto_sends_no_gradient_into_the_reference_point(groups):
+    point = groups["reference_point"].requires_grad_()
+    assert not kto(groups["logp"], groups["ref_logp"], groups["mask"], groups["label"], point).requires_grad
+
+
+def test_the_reference_point_never_falls_below_zero(groups):
+    far, mask = torch.full_like(groups["logp"], -9.0), groups["mask"]
+    assert mismatched_kl(far, groups["ref_logp"], mask).tolist() == [0.0] * 5
+    assert bool((mismatched_kl(groups["ref_logp"], far, mask) > 1).all())
+
+
+def test_a_pair_has_the_best_answer_first_and_of_equals_two_different_ones(groups):
+    reward, mask = groups["reward"][:1], groups["mask"][:1]
+    best, worst = best_and_worst(reward, mask)[0].tolist()
+    assert best_of(reward, mask)[0].tolist().index(True) == best
+    assert best_of(-reward, mask)[0].tolist().index(True) == worst
+    assert best_and_worst(torch.zeros(1, 4), mask).tolist() == [[0, 3]]
 
 
 def test_ppo_starts_from_the_policy_gradient(groups):

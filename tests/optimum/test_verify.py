@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from prefloop.batch import assemble
-from prefloop.binding import bind
+from prefloop.binding import bind, gives
 from prefloop.credit import rloo
 from prefloop.errors import RecipeError
 from prefloop.learning.update import Dials, derived, loss, with_frozen
@@ -15,19 +15,42 @@ from prefloop.recipe import Decoding, Term
 from prefloop.recipes import method, methods
 from prefloop.shaping import kl_in_reward
 from prefloop.verify import verify
-from prefloop.verify.known import BOUND, KNOWN, PAIRS, fitted, from_all_pairs, from_own_samples, imitated, paid
+from prefloop.verify.known import (
+    BOUND,
+    KNOWN,
+    PAIRS,
+    fitted,
+    from_all_pairs,
+    from_own_pairs,
+    from_own_samples,
+    from_thumbs,
+    imitated,
+    paid,
+)
 from prefloop.verify.problem import (
     BETA,
     PROMPT,
     REWARD,
+    best_alone,
     best_of_distribution,
     distribution,
+    liked,
+    most_valued,
     reference,
     regularised_optimum,
     rises,
     total_variation,
 )
-from prefloop.verify.tabular import ANSWERS, PREFIXES, TOKENS, Policy, TabularGenerator, answer_rows
+from prefloop.verify.tabular import (
+    ANSWERS,
+    PREFIXES,
+    TOKENS,
+    Policy,
+    TabularGenerator,
+    answer_rows,
+    group,
+    response,
+)
 
 
 @pytest.mark.parametrize("name", methods())
@@ -42,6 +65,8 @@ def test_the_optimum_is_far_from_the_start_and_from_a_single_answer():
     assert total_variation(start, optimum) > 0.3
     assert total_variation(start, best_of_distribution(2)) > 0.2
     assert total_variation(REWARD.softmax(-1), torch.full((64,), 1 / 64)) > 0.2
+    assert total_variation(most_valued(undesirable=2.0), torch.full((64,), 1 / 64)) > 0.15
+    assert total_variation(start, best_alone()) > 0.5
     assert optimum.max() < 0.2
 
 
@@ -70,6 +95,69 @@ def test_dpo_with_its_gap_turned_round_is_caught():
 
 def test_dpo_at_another_beta_is_caught():
     assert from_all_pairs(method("dpo")(beta=1.2 * BETA)) > BOUND
+
+
+def test_no_policy_nearby_is_valued_more_than_the_most_valued_one():
+    best, start, weight = most_valued(undesirable=2.0), distribution(reference()), liked() - 2.0 * (1 - liked())
+    reference_point = (best / start).log().mean()
+    assert reference_point > 1
+
+    def value(policy):
+        return (weight * (BETA * ((policy / start).log() - reference_point)).sigmoid()).sum()
+
+    source = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        push = 0.01 * torch.randn(64, generator=source, dtype=torch.float64)
+        assert value((best.log() + push).softmax(-1)) < value(best)
+
+
+@pytest.mark.parametrize("wrong", [{"beta": 1.2 * BETA}, {"desirable": 1.5}, {"undesirable": 1.0}])
+def test_kto_at_another_setting_is_caught(wrong):
+    recipe = method("kto")(**{"beta": BETA, "undesirable": 2.0, **wrong})
+    assert from_thumbs(recipe, undesirable=2.0) > BOUND
+
+
+def test_kto_without_its_reference_point_is_caught():
+    recipe = method("kto")(beta=BETA, undesirable=2.0)
+    assert from_thumbs(replace(recipe, derive=(bind(nowhere),)), undesirable=2.0) > BOUND
+
+
+@gives("reference_point")
+def nowhere(mask):
+    return torch.zeros(len(mask))
+
+
+def test_online_dpo_that_prefers_the_worse_answer_is_caught():
+    def sinks(prompt, response):
+        return -rises(prompt, response)
+
+    assert from_own_pairs(method("online-dpo")(reward=bind(sinks), beta=BETA, batch=16, steps=60)) > 10 * BOUND
+
+
+def test_online_dpo_rests_at_the_regularised_optimum_where_people_choose_by_bradley_terry():
+    """The mean gradient over all pairs of own answers, each preferred as often as people do, is enumerated."""
+    policy, pairs = Policy(torch.zeros(1, PREFIXES, TOKENS)), torch.cartesian_prod(torch.arange(64), torch.arange(64))
+    with torch.no_grad():
+        policy.table[0] = conditionals(regularised_optimum())
+    drawn = regularised_optimum()[pairs].prod(-1) * (REWARD[pairs[:, 0]] - REWARD[pairs[:, 1]]).sigmoid()
+    groups = [group(PROMPT, [response(a) for a in ANSWERS[row].tolist()]) for row in pairs]
+    batch = assemble(groups).having(weight=2 * len(groups) * drawn)
+
+    def gradient(beta):
+        recipe, networks = method("online-dpo")(beta=beta), {"policy": policy, "ref": reference()}
+        needs = plan(recipe)
+        whole = with_frozen(batch, needs, networks, tokens=10**6, temperature=1.0)
+        outputs = policy.outputs(whole, needs.outputs["policy"])
+        return torch.autograd.grad(loss(recipe, outputs, whole.tensors, Dials(recipe)), policy.table)[0]
+
+    torch.testing.assert_close(gradient(BETA), torch.zeros_like(policy.table), rtol=0, atol=1e-8)
+    assert gradient(1.2 * BETA).abs().max() > 1e-3
+
+
+def conditionals(answers):
+    """The logits of each next token that give these probabilities of whole answers."""
+    tree = [answers.view(4, 4, 4).sum((1, 2)).view(1, 4), answers.view(4, 4, 4).sum(2), answers.view(16, 4)]
+    return torch.cat(tree).log()
 
 
 @pytest.mark.parametrize("name", ["rloo", "reinforce", "ppo"])

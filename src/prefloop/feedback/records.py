@@ -10,7 +10,7 @@ from ..text import Group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One answer as training data: the group reordered so that the chosen response is first.
+    """One answer as training data: the group reordered so that the chosen response is first, and labelled.
 
     >>> from prefloop.text import Prompt, Response
     >>> group = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))

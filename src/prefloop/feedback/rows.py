@@ -108,8 +108,9 @@ def read_answers(connection: Connection, where: Where) -> list[Answer]:
 
 
 def judgement(question: Question, answer: Answer) -> Judgement:
-    """The answer as training data: the chosen response first, the others after it as they were."""
+    """The answer as training data: the chosen response first and labelled 1, the others after it as they were, 0."""
     responses = question.group.responses
     chosen_first = (responses[answer.value], *responses[: answer.value], *responses[answer.value + 1 :])
-    group = replace(question.group, responses=chosen_first)
+    labels = (1.0, *(0.0 for _ in chosen_first[1:]))
+    group = replace(question.group, responses=chosen_first, labels=labels)
     return Judgement(question=question.id, who=answer.who, round=question.round, group=group)

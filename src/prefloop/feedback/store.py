@@ -157,9 +157,10 @@ class Store:
     def pairs(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> list[Judgement]:
         """The choices as pairs: the chosen response against each of the others."""
         return [
-            replace(choice, group=replace(choice.group, responses=(choice.group.responses[0], other)))
+            replace(choice, group=replace(choice.group, responses=(chosen, other), labels=(1.0, 0.0)))
             for choice in self.choices(split=split, rounds=rounds)
-            for other in choice.group.responses[1:]
+            for chosen, *others in (choice.group.responses,)
+            for other in others
         ]
 
     def _check(self, answers: Iterable[Answer], sizes: dict[str, int]) -> None:

@@ -13,6 +13,7 @@ from ..batch import Batch, assemble
 from ..errors import DataError, PrefloopError, RunError
 from ..learning import checkpoint
 from ..learning.local import LocalLearner
+from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.update import Dials, update, with_frozen
 from ..models.encode import for_model
 from ..planning import Plan, plan
@@ -122,7 +123,7 @@ def _online(
         for name, scorer in recipe.score.items():
             batch = batch.having(**{name: score(scorer, groups, networks)})
         for select in recipe.select:
-            batch = batch.keep(select(batch.tensors))
+            batch = batch.selected(select(batch.tensors))
         tokens = recipe.optimiser.tokens
         return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
 
@@ -135,18 +136,43 @@ def _offline(
     """Batches of judged data; what the frozen models think of it is worked out once."""
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
+    _must_serve(recipe, needs, judged)
     reader = networks[next(iter(needs.outputs))]
     tokenizer = getattr(reader, "tokenizer", None)
     ending = getattr(reader, "ending", ())
     data = assemble([for_model(g, tokenizer, ending=ending) for g in judged] if tokenizer else judged)
     data = data.without("sampled_logp")  # judged answers are not the policy's own samples of now
-    data = with_frozen(data, needs, networks, tokens=recipe.optimiser.tokens, temperature=temperature)
+    if not needs.labelled:
+        data = data.without("label")
+    tokens = recipe.optimiser.tokens
+    data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature)
+    elsewhere = mismatch(data) if needs.mismatched else data
+    fixed = {tensor: role for tensor, role in needs.mismatched.items() if role in needs.frozen}
+    moving = {tensor: role for tensor, role in needs.mismatched.items() if role not in needs.frozen}
+    data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens)
 
     def draw(step: int) -> tuple[Batch, Sequence[Group]]:
         index = endless(len(judged), recipe.batch, step, recipe.seed, "data")
-        return data.take(index), [judged[i] for i in index]
+        batch = with_mismatched(data.take(index), elsewhere.take(index), moving, networks, tokens=tokens)
+        return batch, [judged[i] for i in index]
 
     return draw
+
+
+def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
+    """Refuse judged answers that lack what a recipe reads of them."""
+    bare = next((g for g in judged if len(g.labels) != len(g.responses)), None)
+    if needs.labelled and bare is not None:
+        raise DataError(
+            f"`{recipe.name}` learns from what people said of each answer, and of the {len(bare.responses)} answers to "
+            f"{bare.prompt.shown[:80]!r} {len(bare.labels)} have a label: give the group one for each, "
+            "Group(..., labels=(1.0, 0.0)), 1 where people liked it and 0 where not."
+        )
+    if needs.mismatched and len({g.prompt for g in judged}) == 1:
+        raise DataError(
+            f"`{recipe.name}` also reads each answer after a prompt that is not its own, and there is only the prompt "
+            f"{judged[0].prompt.shown[:80]!r}: add judged answers to another one."
+        )
 
 
 def _note(metrics: Mapping[str, float]) -> str:

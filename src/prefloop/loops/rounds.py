@@ -17,6 +17,7 @@ from ..feedback.sources import Source, chance
 from ..feedback.store import Store
 from ..learning import checkpoint
 from ..models.allocator import give_back
+from ..models.decoder import Decoder
 from ..models.encode import must_fit
 from ..models.load import save
 from ..planning import plan
@@ -91,9 +92,16 @@ class State:
         return self.rounds.gold
 
 
-def run_rounds(rounds: Rounds, folder: RunFolder, *, people: Source, progress: Progress) -> State:
+def run_rounds(
+    rounds: Rounds,
+    folder: RunFolder,
+    *,
+    people: Source,
+    progress: Progress,
+    sampler: Callable[[Decoder], Generator] = LocalGenerator,
+) -> State:
     """Run the loop, or go on with it; every stage that the folder lists as done is taken from there."""
-    state = _begin(rounds, folder, people, progress)
+    state = _begin(rounds, folder, people, progress, sampler)
     if not folder.done("0/measure"):
         _measure(state, 0)
     for number in range(1, rounds.rounds + 1):
@@ -105,7 +113,9 @@ def run_rounds(rounds: Rounds, folder: RunFolder, *, people: Source, progress: P
     return state
 
 
-def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress) -> State:
+def _begin(
+    rounds: Rounds, folder: RunFolder, people: Source, progress: Progress, sampler: Callable[[Decoder], Generator]
+) -> State:
     if rounds.policy.sample is not None and rounds.policy.objective and rounds.policy.steps is None:
         raise RunError(f"`{rounds.policy.name}` samples without end: give it `steps`.")
     needs, fitted = plan(rounds.policy), plan(rounds.reward)  # refuses a bad recipe before anything is loaded
@@ -136,7 +146,7 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
         people=people,
         progress=progress,
         networks=networks,
-        generator=LocalGenerator(networks["policy"]),
+        generator=sampler(networks["policy"]),
         origin=origin,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..models.load import save
 from ..planning import model_of, plan
 from ..prompts import OPENINGS, load_prompts
 from ..recipe import Recipe
+from ..sampling.generator import Generator
 from ..sampling.local import LocalGenerator
 from ..text import Group
 from .networks import bring, load_networks
@@ -46,11 +47,13 @@ def run(
     resume: bool = False,
     people: Source | None = None,
     progress: Progress | None = None,
+    sampler: Callable[[Decoder], Generator] = LocalGenerator,
     command: str = "",
 ) -> Result:
     """Run a recipe or a whole loop into the folder `out`.
 
-    `people` answers the questions of a loop whose recipe says "terminal"; simulated people come with theirs.
+    `people` answers the questions of a loop whose recipe says "terminal"; simulated people come with theirs. `sampler`
+    makes of the policy what draws its responses: how a run samples is a matter of the machine, not of the recipe.
 
     Raises:
         PrefloopError: a recipe, model, file, reward or folder that stands in the way; what was collected is kept.
@@ -58,10 +61,10 @@ def run(
     watching, folder = progress or Silent(), Path(out)
     try:
         if isinstance(recipe, Rounds):
-            return _run_rounds(recipe, RunFolder(folder, recipe, resume=resume), people, watching, command)
+            return _run_rounds(recipe, RunFolder(folder, recipe, resume=resume), people, watching, sampler, command)
         if isinstance(recipe, Recipe):
             plan(recipe)
-            return _run_recipe(recipe, RunFolder(folder, recipe, resume=resume), watching)
+            return _run_recipe(recipe, RunFolder(folder, recipe, resume=resume), watching, sampler)
     except OSError as error:
         raise PrefloopError(
             f"{error.filename or folder}: {error.strerror or error}. What was collected is kept: mend it and --resume."
@@ -71,20 +74,29 @@ def run(
     )
 
 
-def _run_rounds(rounds: Rounds, folder: RunFolder, people: Source | None, progress: Progress, command: str) -> Result:
+def _run_rounds(
+    rounds: Rounds,
+    folder: RunFolder,
+    people: Source | None,
+    progress: Progress,
+    sampler: Callable[[Decoder], Generator],
+    command: str,
+) -> Result:
     source = people or rounds.people
     if isinstance(source, str):
         raise RecipeError(
             f"the people of this run are {rounds.people!r}: hand `run` somebody who answers (people=...)."
         )
-    state = run_rounds(rounds, folder, people=source, progress=progress)
+    state = run_rounds(rounds, folder, people=source, progress=progress, sampler=sampler)
     save_models(state)
     write_report(summarise(state, command=command), folder.path)
     state.store.close()
     return Result(folder=folder.path, networks=state.networks, metrics=folder.metrics())
 
 
-def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress) -> Result:
+def _run_recipe(
+    recipe: Recipe, folder: RunFolder, progress: Progress, sampler: Callable[[Decoder], Generator]
+) -> Result:
     needs = plan(recipe)
     if not recipe.objective:
         raise RecipeError(
@@ -104,7 +116,7 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress) -> Result
     optimise(
         recipe,
         networks=networks,
-        generator=LocalGenerator(policy) if isinstance(policy, Decoder) else None,
+        generator=sampler(policy) if isinstance(policy, Decoder) else None,
         prompts=prompts,
         judged=judged,
         on_step=lambda step, metrics, _: folder.record("train", step, metrics),

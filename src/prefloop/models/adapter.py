@@ -49,3 +49,13 @@ def put_on(stock: Any, folder: Path, *, train: bool) -> Any:
     from peft import PeftModel
 
     return PeftModel.from_pretrained(stock, folder, is_trainable=train, autocast_adapter_dtype=False)
+
+
+def merged(stock: Any) -> dict[str, Any]:
+    """The weights of a model by their plain names, any adapter added to those under it; the model stays as it is."""
+    weights = {n.replace(".base_layer.", "."): w for n, w in stock.state_dict().items() if ".lora_" not in n}
+    for name, layer in stock.named_modules():
+        if hasattr(layer, "get_delta_weight"):
+            plain = layer.base_layer.weight.detach()
+            weights[f"{name}.weight"] = plain + sum(layer.get_delta_weight(a) for a in layer.active_adapters)
+    return weights

@@ -12,6 +12,7 @@ travels beside the tensors as a `tree` argument. The sampler's cache is another 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
 from ..errors import ModelError
+from .pieces import Piece, attention, pieces
 
 NAME = "prefloop"
 
@@ -58,32 +60,6 @@ AttentionInterface.register(NAME, _attention)
 AttentionMaskInterface.register(NAME, lambda *_, **__: None)
 
 
-_SMALL = 4 * 2**20
-"""Up to so many scores a head-batch is multiplied out: below it, fused attention costs more than it saves on a CPU."""
-
-
-def dot_product(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
-    """Scaled dot-product attention with grouped queries: `q` (B H n d) over `k`, `v` (B H' m d).
-
-        softmax(q k^T * scale + mask) v
-
-    `mask` is True where a key is seen; without one it is causal.
-    """
-    batch, heads, n, width = q.shape
-    groups, m = k.shape[1], k.shape[2]
-    if q.device.type != "cpu" or batch * heads * n * m > _SMALL:
-        return scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=heads != groups
-        )
-    seen = mask if mask is not None else torch.ones(n, m, dtype=torch.bool).tril()
-    folded = q.reshape(batch, groups, heads // groups * n, width)
-    scores = (folded @ k.transpose(-1, -2)).view(batch, groups, heads // groups, n, m)
-    scores = scores.mul(width**-0.5 if scale is None else scale)
-    scores = scores.masked_fill(~(seen.unsqueeze(2) if seen.dim() == 4 else seen), -torch.inf)
-    share = scores.softmax(-1, dtype=torch.promote_types(q.dtype, torch.float32)).to(v.dtype)
-    return (share.view(batch, groups, heads // groups * n, m) @ v).view(batch, heads, n, v.shape[-1])
-
-
 class Packed:
     """Trunks and branches end to end.
 
@@ -98,12 +74,14 @@ class Packed:
         trunk = torch.tensor([len(t) for t in trunks])
         if bool((trunk == 0).any()):
             raise ModelError("a prompt without any token cannot be continued: there is nothing to predict from.")
+        self._lengths = trunk.tolist(), lengths.tolist()
+        self._pieces: dict[tuple[int | None, torch.dtype], list[Piece]] = {}
         flat = lengths.flatten()
-        owner = torch.arange(prompts).repeat_interleave(width)
-        # Start of every piece on the packed axis, pieces in the order trunk, branch, branch, ...
-        pieces = torch.cat([trunk[:, None], lengths], dim=1).flatten()
-        starts = (pieces.cumsum(0) - pieces).view(prompts, width + 1)
-        self.total = int(pieces.sum())
+        self._owner = owner = torch.arange(prompts).repeat_interleave(width)
+        # Start of every part on the packed axis, parts in the order trunk, branch, branch, ...
+        parts = torch.cat([trunk[:, None], lengths], dim=1).flatten()
+        starts = (parts.cumsum(0) - parts).view(prompts, width + 1)
+        self.total = int(parts.sum())
         trunk_start, branch_start = starts[:, 0], starts[:, 1:].flatten()
 
         step = torch.arange(int(flat.max()) if flat.numel() else 0)
@@ -119,17 +97,6 @@ class Packed:
         self.positions[self._trunk_slot[self._in_trunk]] = root.expand(prompts, -1)[self._in_trunk]
         branch_position = trunk[owner][:, None] + step
         self.positions[self.slot[self.exists]] = branch_position[self.exists]
-
-        # Branches that are there, and what each of their tokens sees: its whole trunk, and itself so far.
-        self._live = flat > 0
-        owner, self._branch_slot = owner[self._live], self.slot[self._live]
-        self._keys = torch.cat([self._trunk_slot[owner], self._branch_slot], dim=1)
-        causal = step[:, None] >= step
-        seen = self._in_trunk[owner][:, None, :].expand(-1, len(step), -1)
-        self._seen = torch.cat([seen, causal.expand(len(owner), -1, -1)], dim=2)
-        self._distance = branch_position[self._live][:, :, None] - torch.cat(
-            [root.expand(len(owner), -1), branch_position[self._live]], dim=1
-        ).unsqueeze(1)
 
     def pack(self, trunks: Sequence[Tensor], ids: Tensor) -> Tensor:
         """Token ids on the packed axis, from the trunks and the branches' ids (P K T)."""
@@ -147,32 +114,55 @@ class Packed:
         return self
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None, window: int | None) -> Tensor:
-        """See `Tree.attend`."""
-        heads = q.shape[0]
+        """See `Tree.attend`: piece by piece on a CPU, elsewhere in two rectangles for the fused kernels."""
+        if q.device.type == "cpu":
+            return attention(q, k, v, self._cut(window, q.dtype), q.shape[-1] ** -0.5 if scale is None else scale)
+        return self._rectangles(q, k, v, scale, window)
+
+    def _cut(self, window: int | None, dtype: torch.dtype) -> list[Piece]:
+        """The pieces, cut once for all layers with the same window."""
+        if (window, dtype) not in self._pieces:
+            self._pieces[window, dtype] = pieces(*self._lengths, window=window, dtype=dtype)
+        return self._pieces[window, dtype]
+
+    @functools.cached_property
+    def _branches(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Branches that are there: which, where their keys lie, and how far from each token, which sees it or not."""
+        live = self.exists.any(-1)
+        trunk, branch = self._trunk_slot[self._owner[live]], self.slot[live]
+        keys = torch.cat([trunk, branch], dim=1)
+        distance = self.positions[branch][:, :, None] - self.positions[keys][:, None, :]
+        there = torch.cat([self._in_trunk[self._owner[live]], self.exists[live]], dim=1)
+        return live, keys, distance, there[:, None, :] & (distance >= 0)
+
+    def _rectangles(self, q: Tensor, k: Tensor, v: Tensor, scale: float | None, window: int | None) -> Tensor:
+        grouped = q.shape[0] != k.shape[0]
         q, k, v = (x.transpose(0, 1) for x in (q, k, v))  # N H d
-        out = q.new_empty(self.total, heads, v.shape[-1])
+
+        def attend(rows: Tensor, keys: Tensor, seen: Tensor | None) -> Tensor:
+            return scaled_dot_product_attention(
+                q[rows].transpose(1, 2),
+                k[keys].transpose(1, 2),
+                v[keys].transpose(1, 2),
+                attn_mask=seen,
+                is_causal=seen is None,
+                scale=scale,
+                enable_gqa=grouped,
+            ).transpose(1, 2)
+
         near = None
         if window is not None and window < self._trunk_slot.shape[1]:
             root = torch.arange(self._trunk_slot.shape[1], device=q.device)
             gap = root[:, None] - root
             near = (gap >= 0) & (gap < window)
-        rooted = dot_product(
-            q[self._trunk_slot].transpose(1, 2),
-            k[self._trunk_slot].transpose(1, 2),
-            v[self._trunk_slot].transpose(1, 2),
-            near,
-            scale,
-        ).transpose(1, 2)
+        out = q.new_empty(self.total, q.shape[1], v.shape[-1])
+        rooted = attend(self._trunk_slot, self._trunk_slot, near)
         out = out.index_put((self._trunk_slot[self._in_trunk],), rooted[self._in_trunk])
-        if not len(self._branch_slot):
+        live, keys, distance, seen = self._branches
+        if not bool(live.any()):
             return out
-        seen = self._seen if window is None else self._seen & (self._distance < window)
-        grown = dot_product(
-            q[self._branch_slot].transpose(1, 2),
-            k[self._keys].transpose(1, 2),
-            v[self._keys].transpose(1, 2),
-            seen.unsqueeze(1),
-            scale,
-        ).transpose(1, 2)
-        live = self.exists[self._live]
-        return out.index_put((self._branch_slot[live],), grown[live])
+        if window is not None:
+            seen = seen & (distance < window)
+        grown = attend(self.slot[live], keys, seen.unsqueeze(1))
+        there = self.exists[live]
+        return out.index_put((self.slot[live][there],), grown[there])

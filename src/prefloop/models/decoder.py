@@ -10,7 +10,8 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import torch
@@ -19,9 +20,14 @@ from torch import Tensor, nn
 from ..batch import Batch
 from ..errors import ModelError
 from ..recipe import GIVEN_BY_HEAD, Head
-from .attention import Packed
+from .attention import Packed, Tree
+from .lean import Lean, fits
 from .logprobs import token_logprobs
+from .prepacked import prepacked
 from .trial import set_up
+
+Forward = Callable[[Tensor, Tensor, Tree], Tensor]
+"""Hidden states (N d) of token ids (N) at positions (N) in a tree."""
 
 
 class Decoder:
@@ -62,13 +68,22 @@ class Decoder:
         """The weights that are trained."""
         return [p for p in self.model.parameters() if p.requires_grad]
 
-    def hidden(self, ids: Tensor, positions: Tensor, tree: Any) -> Tensor:
+    def hidden(self, ids: Tensor, positions: Tensor, tree: Tree) -> Tensor:
         """Final hidden states (N d) of one packed row of tokens."""
         out = self._trunk(
             input_ids=ids[None], position_ids=positions[None], attention_mask=None, use_cache=False, tree=tree
         )
         hidden: Tensor = out.last_hidden_state[0]
         return hidden
+
+    @contextlib.contextmanager
+    def decoding(self, rows: int) -> Iterator[Forward]:
+        """The fastest way to the hidden states of some `rows` tokens at a time, while the weights stay as they are."""
+        if fits(self._trunk):
+            yield Lean(self._trunk, rows)
+        else:
+            with prepacked(self._trunk, rows):
+                yield self.hidden
 
     def head_weights(self) -> tuple[Tensor, Tensor | None]:
         """Weight (V d) and bias of the language-model head."""

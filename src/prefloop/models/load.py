@@ -25,7 +25,7 @@ import torch
 from ..errors import ModelError
 from ..folders import written_whole
 from ..recipe import Model
-from .adapter import add_adapter, base_of, holds_adapter, put_on
+from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
 from .decoder import Decoder
 
@@ -285,3 +285,19 @@ def save(decoder: Decoder, folder: Path) -> None:
         if decoder.model is not decoder.base:  # peft leaves out what the model under the adapter was told
             decoder.base.config.save_pretrained(scratch)
         decoder.tokenizer.save_pretrained(scratch)
+
+
+def save_alone(decoder: Decoder, folder: Path) -> None:
+    """Write a model as one that stands alone, for a server: any adapter added to its weights, and a head of its own.
+
+    A server may pack the head apart from the embeddings it is tied to, and would keep the old one when new weights come
+    (vLLM on a CPU does).
+    """
+    weights = merged(decoder.base)
+    weights = {n: w.clone() if n.startswith("lm_head.") else w for n, w in weights.items()}
+    with written_whole(folder) as scratch, _quietly():
+        decoder.base.save_pretrained(scratch, state_dict=weights)
+        decoder.tokenizer.save_pretrained(scratch)
+        described = scratch / "config.json"
+        config = json.loads(described.read_text(encoding="utf-8"))
+        described.write_text(json.dumps({**config, "tie_word_embeddings": False}, indent=2), encoding="utf-8")

@@ -20,7 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-_CHUNK_ELEMENTS = 16 * 2**20  # 64 MiB of fp32 logits
+from .compiled import compiled
+
+_CHUNK_ELEMENTS = 16 * 2**20  # 32 MiB of bf16 logits
+_KEPT_CHUNKS = 3  # so many chunks of logits wait for the backward; the others are computed again
 
 
 def token_logprobs(
@@ -37,60 +40,64 @@ def token_logprobs(
     return _TokenLogprobs.apply(hidden, weight, bias, target, temperature)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _logits(hidden: Tensor, weight: Tensor, bias: Tensor | None, temperature: float) -> Tensor:
-    logits = linear(hidden, weight, bias)
-    accumulate = torch.promote_types(logits.dtype, torch.float32)
-    return logits.to(accumulate).div_(temperature)
-
-
 class _TokenLogprobs(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
         rows = max(1, _CHUNK_ELEMENTS // weight.shape[0])
-        logps, entropies = [], []
+        training = any(ctx.needs_input_grad)
+        read: list[tuple[Tensor, Tensor, Tensor]] = []
+        kept: list[Tensor] = []
         for h, t in zip(hidden.split(rows), target.split(rows), strict=True):  # type: ignore[no-untyped-call]
-            logits = _logits(h, weight, bias, temperature)
-            total = logits.logsumexp(-1)
-            logps.append(logits.gather(-1, t.unsqueeze(-1)).squeeze(-1) - total)
-            # exp(logits - total) is p; p . logits needs no second tensor of its size beyond p itself.
-            p = (logits - total.unsqueeze(-1)).exp_()
-            entropies.append(total - torch.linalg.vecdot(p, logits))
-        logp, entropy = torch.cat(logps), torch.cat(entropies)
-        ctx.save_for_backward(hidden, weight, bias, target, entropy)
+            logits = linear(h, weight, bias)
+            read.append(_read(logits, t, temperature))
+            if training and len(kept) < _KEPT_CHUNKS:
+                kept.append(logits)
+        logp, entropy, total = (torch.cat(parts) for parts in zip(*read, strict=True))
+        ctx.save_for_backward(hidden, weight, bias, target, entropy, total, *kept)
         ctx.temperature, ctx.rows = temperature, rows
         return logp, entropy
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias, target, entropy = ctx.saved_tensors
-        g_logp, g_entropy = grads
-        curved = bool(g_entropy.any())
+        hidden, weight, bias, target, entropy, total, *kept = ctx.saved_tensors
         d_hidden, d_weight, d_bias = [], None, None
-        for h, t, g, ge, e in zip(
-            *(x.split(ctx.rows) for x in (hidden, target, g_logp, g_entropy, entropy)), strict=True
-        ):
-            logits = _logits(h, weight, bias, ctx.temperature)
-            log_p = logits.sub_(logits.logsumexp(-1, keepdim=True))
-            if curved:
-                p = log_p.exp()
-                d = log_p.add_(e.unsqueeze(-1)).mul_(ge.unsqueeze(-1)).add_(g.unsqueeze(-1)).mul_(p).neg_()
-            else:
-                d = log_p.exp_().mul_(-g.unsqueeze(-1))
-            d.scatter_add_(-1, t.unsqueeze(-1), g.unsqueeze(-1).to(d.dtype))
-            d = d.div_(ctx.temperature)
+        parts = zip(*(x.split(ctx.rows) for x in (hidden, target, *grads, entropy, total)), strict=True)
+        for i, (h, t, g, ge, e, z) in enumerate(parts):
+            logits = kept[i] if i < len(kept) else linear(h, weight, bias)
+            d = _gradient(logits, t, g, ge, e, z, ctx.temperature)
             if bias is not None:
                 d_bias = d.sum(0) if d_bias is None else d_bias + d.sum(0)
-            d = d.to(weight.dtype)
             d_hidden.append(d @ weight)
             if ctx.needs_input_grad[1]:
                 part = d.T @ h
                 d_weight = part if d_weight is None else d_weight + part
-        return (
-            torch.cat(d_hidden) if d_hidden else torch.zeros_like(hidden),
-            d_weight,
-            None if d_bias is None else d_bias.to(bias.dtype),
-            None,
-            None,
-        )
+        return torch.cat(d_hidden), d_weight, d_bias, None, None
+
+
+@compiled
+def _read(logits: Tensor, target: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Log-probability of the target, entropy, and logsumexp of each row."""
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
+    total = logits.logsumexp(-1)
+    expected = ((logits - total.unsqueeze(-1)).exp() * logits).sum(-1)
+    return logits.gather(-1, target.unsqueeze(-1)).squeeze(-1) - total, total - expected, total
+
+
+@compiled
+def _gradient(
+    logits: Tensor,
+    target: Tensor,
+    g_logp: Tensor,
+    g_entropy: Tensor,
+    entropy: Tensor,
+    total: Tensor,
+    temperature: float,
+) -> Tensor:
+    """The gradient of the logits, in their precision."""
+    exact = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
+    logp = exact - total.unsqueeze(-1)
+    hit = torch.arange(logits.shape[-1], device=logits.device) == target.unsqueeze(-1)
+    g, ge, entropy = g_logp.unsqueeze(-1), g_entropy.unsqueeze(-1), entropy.unsqueeze(-1)
+    return ((torch.where(hit, g, 0) - logp.exp() * (g + ge * (logp + entropy))) / temperature).to(logits.dtype)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..batch import Batch
 from ..errors import ModelError
 from .attention import NAME, Packed
+from .fused import fuse
 
 _FINE, _COARSE = 1e-3, 0.1  # mean difference in fp32 and fp64, and in 16 bits, where rounding makes a hundredth
 
@@ -31,6 +32,7 @@ def set_up(decoder: Any) -> None:
     batch = _batch(stock.config.get_text_config().vocab_size)
     plain = _alone(decoder, batch)
     stock.set_attn_implementation(NAME)
+    fuse(stock)
     packed = _packed(decoder, batch)
     gap = float((packed - plain).abs().mean() / plain.abs().mean().clamp(min=1))
     if not gap < (_FINE if stock.dtype in (torch.float32, torch.float64) else _COARSE):

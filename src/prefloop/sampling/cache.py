@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..models.attention import Packed, dot_product
+from ..models.attention import Packed
 
 
 class Prefill:
@@ -52,30 +52,32 @@ class Decode:
                 grown[:, :, : self.root] = x[slot].transpose(1, 2)[rows]
                 both.append(grown)
             self.cache[layer] = (both[0], both[1])
+        # Columns of steps to come are not looked at before they are written.
         room = torch.zeros(len(lengths), steps, dtype=torch.bool)
-        self.seen = torch.cat([filled, room], dim=1).to(device)[rows]
+        empty = torch.cat([~filled, room], dim=1).to(device)[rows]
+        keys = next(iter(self.cache.values()))[0]
+        self.bias = keys.new_zeros(empty.shape).masked_fill_(empty, -torch.inf)
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None, window: int | None) -> Tensor:
         """See `Tree.attend`."""
         keys, values = self.cache[layer]
         column = self.root + self.step
         keys[:, :, column], values[:, :, column] = k.transpose(0, 1), v.transpose(0, 1)
-        first = 0 if window is None else max(0, column + 1 - window)
-        near = slice(first, column + 1)
-        mask = self.seen[:, None, None, near].clone()
-        mask[..., -1] = True
-        out = dot_product(q.transpose(0, 1).unsqueeze(2), keys[:, :, near], values[:, :, near], mask, scale)
-        return out.squeeze(2)
+        near = slice(0 if window is None else max(0, column + 1 - window), column + 1)
+        query = q.transpose(0, 1).reshape(len(keys), keys.shape[1], -1, q.shape[-1])  # heads of one key head together
+        scores = query @ keys[:, :, near].transpose(-1, -2)
+        scale = q.shape[-1] ** -0.5 if scale is None else scale
+        share = torch.add(self.bias[:, None, None, near], scores, alpha=scale).softmax(-1)
+        return (share @ values[:, :, near]).flatten(1, 2)
 
     def keep(self, going: Tensor) -> None:
         """Drop the responses that are not `going` (bool, one per response still here)."""
         if not bool(going.all()):
             self.position = self.position[going.cpu()]
-            self.seen = self.seen[going]
+            self.bias = self.bias[going]
             self.cache = {layer: (k[going], v[going]) for layer, (k, v) in self.cache.items()}
 
     def advance(self) -> None:
-        """Close the column just written and move to the next."""
-        self.seen[:, self.root + self.step] = True
+        """Move to the next column."""
         self.step += 1
         self.position = self.position + 1

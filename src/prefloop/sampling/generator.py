@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Protocol
 
+from ..models.decoder import Decoder
 from ..recipe import Decoding
 from ..text import Group, Prompt
 
@@ -23,3 +25,20 @@ class Generator(Protocol):
     ) -> list[Group]:
         """One group per prompt, in order; the same seed gives the same responses."""
         ...
+
+
+def end_tokens(decoder: Decoder) -> set[int]:
+    """The tokens that end a response: those of the model's generation config and the tokenizer's own."""
+    config = decoder.base.generation_config
+    ends = config.eos_token_id if config is not None else None
+    ends = ends if isinstance(ends, list) else [ends]
+    return {i for i in (*ends, decoder.tokenizer.eos_token_id) if i is not None}
+
+
+def settings_of(decoding: Decoding) -> dict[str, float | int | str | list[str]]:
+    """How responses were drawn, as each of them records it.
+
+    >>> settings_of(Decoding(stop=("end",)))["stop"]
+    ['end']
+    """
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(decoding).items()}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
 
-from ..models.decoder import Decoder
+from ..models.decoder import Decoder, Forward
 from ..models.encode import continuation, encode
+from ..models.prepacked import linear as packed_linear
 from ..recipe import Decoding
 from ..text import Finish, Group, Prompt, Response
 from .cache import Decode, Prefill
 from .draw import draw
+from .generator import end_tokens, settings_of
 
 
 class LocalGenerator:
@@ -24,10 +25,7 @@ class LocalGenerator:
     def __init__(self, decoder: Decoder, *, width: int = 64) -> None:
         """`width` responses are decoded side by side."""
         self.decoder, self.width = decoder, width
-        tokenizer, config = decoder.tokenizer, decoder.base.generation_config
-        ends = config.eos_token_id if config is not None else None
-        ends = ends if isinstance(ends, list) else [ends]
-        self._ends = {i for i in (*ends, tokenizer.eos_token_id) if i is not None}
+        self._ends = end_tokens(decoder)
 
     @torch.no_grad()
     def sample(
@@ -67,23 +65,10 @@ class LocalGenerator:
         hidden = self.decoder.hidden(torch.cat(trunks).to(device), prefill.packed.positions.to(device), prefill)
         hidden = hidden[(lengths.cumsum(0) - 1).to(device)].repeat_interleave(k, 0)
         cache = Decode(prefill, lengths, k, decoding.max_tokens)
-        running = torch.arange(len(uniform))
         drawn: list[_Drawn] = [_Drawn(prompt=e) for e in encoded for _ in range(k)]
-        for step in range(decoding.max_tokens):
-            token, logp = draw(self._logits(hidden), decoding, uniform[running, step].to(device))
-            going = torch.tensor(
-                [
-                    self._goes_on(drawn[i], t, p, decoding)
-                    for i, t, p in zip(running.tolist(), token.tolist(), logp.tolist(), strict=True)
-                ]
-            )
-            if step == decoding.max_tokens - 1 or not bool(going.any()):
-                break
-            cache.keep(going.to(device))
-            running, token = running[going], token[going.to(device)]
-            hidden = self.decoder.hidden(token, cache.position.to(device), cache)
-            cache.advance()
-        settings = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(decoding).items()}
+        with self.decoder.decoding(len(drawn)) as forward:
+            self._continue(forward, drawn, hidden, cache, decoding, uniform)
+        settings = settings_of(decoding)
         return [
             Response(
                 text=d.text if d.finish == "stop" else self._text(d),
@@ -97,10 +82,33 @@ class LocalGenerator:
             for d in drawn
         ]
 
-    def _logits(self, hidden: Tensor) -> Tensor:
-        weight, bias = self.decoder.head_weights()
-        logits = linear(hidden, weight, bias)
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+    def _continue(
+        self,
+        forward: Forward,
+        drawn: Sequence[_Drawn],
+        hidden: Tensor,
+        cache: Decode,
+        decoding: Decoding,
+        uniform: Tensor,
+    ) -> None:
+        """Draw token after token from the last hidden states (B d) of the prompts until every response has ended."""
+        device = hidden.device
+        head = packed_linear(*self.decoder.head_weights(), len(drawn))
+        running = torch.arange(len(drawn))
+        for step in range(decoding.max_tokens):
+            token, logp = draw(head(hidden), decoding, uniform[running, step].to(device))
+            going = torch.tensor(
+                [
+                    self._goes_on(drawn[i], t, p, decoding)
+                    for i, t, p in zip(running.tolist(), token.tolist(), logp.tolist(), strict=True)
+                ]
+            )
+            if step == decoding.max_tokens - 1 or not bool(going.any()):
+                break
+            cache.keep(going.to(device))
+            running, token = running[going], token[going.to(device)]
+            hidden = forward(token, cache.position.to(device), cache)
+            cache.advance()
 
     def _goes_on(self, drawn: _Drawn, token: int, logp: float, decoding: Decoding) -> bool:
         """Take one token in; False when it ends the response."""

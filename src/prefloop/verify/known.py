@@ -26,8 +26,11 @@ from .problem import (
     BETA,
     PROMPT,
     REWARD,
+    best_alone,
     best_of_distribution,
     distribution,
+    liked,
+    most_valued,
     reference,
     regularised_optimum,
     rises,
@@ -99,6 +102,21 @@ def imitated(recipe: Recipe, answers: Tensor, probability: Tensor, target: Tenso
     return total_variation(distribution(from_population(recipe, answers, probability)["policy"]), target)
 
 
+def from_thumbs(recipe: Recipe, *, undesirable: float) -> float:
+    """Distance to the most valued policy of the one that learnt from thumbs on every answer, as many on each."""
+    answers = torch.arange(len(ANSWERS)).repeat(2).unsqueeze(-1)
+    up = liked()
+    labels = torch.cat([torch.ones_like(up), torch.zeros_like(up)]).unsqueeze(-1)
+    probability = torch.cat([up, 1 - up]) / len(ANSWERS)
+    policy = from_population(recipe, answers, probability, labels=labels)["policy"]
+    return total_variation(distribution(policy), most_valued(undesirable=undesirable))
+
+
+def from_own_pairs(recipe: Recipe) -> float:
+    """Distance to the best-paid answers alone of the policy that learnt from pairs of its own samples."""
+    return total_variation(distribution(from_samples(recipe)), best_alone())
+
+
 def _regularised(recipe: Recipe, variant: str = "") -> Verdict:
     return Verdict(
         method=recipe.name,
@@ -118,6 +136,23 @@ def _grpo() -> Verdict:
 def _dpo() -> Verdict:
     what = "pi_ref exp(r/beta)/Z, from Bradley-Terry choices in every pair of answers"
     return Verdict(method="dpo", what=what, distance=from_all_pairs(recipes.method("dpo")(beta=BETA)))
+
+
+def _online_dpo() -> Verdict:
+    recipe = recipes.method("online-dpo")(reward=bind(rises), beta=BETA, batch=64, steps=600)
+    return Verdict(
+        method="online-dpo",
+        what="pi_ref on the best-paid answers alone, since the better-paid of two own answers is always preferred",
+        distance=from_own_pairs(recipe),
+    )
+
+
+def _kto(undesirable: float = 2.0) -> Verdict:
+    return Verdict(
+        method="kto",
+        what="the policy people value most around its own reference point, from thumbs on every answer",
+        distance=from_thumbs(recipes.method("kto")(beta=BETA, undesirable=undesirable), undesirable=undesirable),
+    )
 
 
 def _bradley_terry() -> Verdict:
@@ -182,6 +217,8 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     "choice": _choice,
     "dpo": _dpo,
     "grpo": _grpo,
+    "kto": _kto,
+    "online-dpo": _online_dpo,
     "ppo": lambda: _regularised(paid("ppo")),
     "raft": _raft,
     "reinforce": lambda: _regularised(paid("reinforce")),

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..batch import assemble
 from ..dials import Linear
 from ..learning.local import LocalLearner
+from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.update import Dials, update, with_frozen
 from ..loops.optimise import optimise
 from ..planning import plan
@@ -45,24 +46,30 @@ def from_samples(recipe: Recipe) -> Policy:
     return policy
 
 
-def from_population(recipe: Recipe, answers: Tensor, probability: Tensor, *, steps: int = 150) -> dict[str, Any]:
+def from_population(
+    recipe: Recipe, answers: Tensor, probability: Tensor, *, labels: Tensor | None = None, steps: int = 150
+) -> dict[str, Any]:
     """The networks after a recipe has learnt from all the data there is, each row as important as it is probable.
 
-    answers: places in `ANSWERS` (rows K), the best first where they are judged. probability: of each row.
+    answers: places in `ANSWERS` (rows K), the best first where they are judged. probability: of each row. labels: what
+    people said of each answer (rows K), for a recipe that reads it.
     """
     drawn = [response(a) for a in ANSWERS.tolist()]
-    groups = [group(PROMPT, [drawn[i] for i in row]) for row in answers.tolist()]
+    said = [()] * len(answers) if labels is None else labels.tolist()
+    groups = [group(PROMPT, [drawn[i] for i in row], ls) for row, ls in zip(answers.tolist(), said, strict=True)]
     recipe = settling(recipe)
     found, needs = networks(), plan(recipe)
     batch = assemble(groups).having(weight=probability * len(groups))
     for name, scorer in recipe.score.items():
         batch = batch.having(**{name: score(scorer, groups, found)})
     for select in recipe.select:
-        batch = batch.keep(select(batch.tensors))
+        batch = batch.selected(select(batch.tensors))
     batch = with_frozen(batch, needs, found, tokens=_WHOLE, temperature=1.0)
     learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser), Dials(recipe)
+    elsewhere = mismatch(batch)
     for step in range(steps):
-        metrics = update(recipe, learner, batch, dials, seed=step)
+        whole = with_mismatched(batch, elsewhere, needs.mismatched, found, tokens=_WHOLE)
+        metrics = update(recipe, learner, whole, dials, seed=step)
         dials.turn(step=step, steps=steps, metrics=metrics)
     return found
 

@@ -7,9 +7,11 @@ which the optimum is far from the reference and from a single answer.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from ..text import Prompt
 from .tabular import ANSWERS, PREFIXES, TOKENS, Policy, text_of
@@ -66,6 +68,60 @@ def best_of_distribution(n: int) -> Tensor:
     at_most = (REWARD.unsqueeze(-1) >= REWARD).to(probability) @ probability
     below = (REWARD.unsqueeze(-1) > REWARD).to(probability) @ probability
     return probability * (at_most**n - below**n) / (at_most - below)
+
+
+def best_alone() -> Tensor:
+    """The reference on the best-paid answers alone:
+
+        p(y) = pi_ref(y) [r(y) = max r] / Z
+
+    Where a method always prefers the better-paid of two own answers, every answer but these loses for ever; between
+    answers paid alike a fair coin draws log pi / pi_ref together, so that those left share as they did at first.
+    """
+    probability = distribution(reference())
+    left = torch.where(REWARD.max() == REWARD, probability, 0.0)
+    return left / left.sum()
+
+
+def liked() -> Tensor:
+    """The probability that people like each answer (64): a logistic function of its reward, above 1/2 everywhere."""
+    return (REWARD + 1).sigmoid()
+
+
+def most_valued(*, undesirable: float) -> Tensor:
+    """The policy that people value most when every answer is judged equally often, with beta = `BETA`, lambda_D = 1:
+
+        maximise sum_y w(y) sigmoid(u(y))        w = p(liked) - lambda_U p(not liked)
+        where    u(y) = beta (log(pi(y) / pi_ref(y)) - z_0)
+
+    and z_0, held fixed while maximising, is the mean of log(pi / pi_ref) over the answers: Ethayarajh et al. 2024
+    (arXiv 2402.01306), equations 7 and 8. The derivative under sum_y pi(y) = 1 is 0 where
+
+        log(w / pi_ref) + log sigmoid(u) + log sigmoid(-u) - u / beta = c        for every y
+
+    The left side falls in u, since w > 0 and beta <= 1, so that u follows from c; c from the mean of u, which is 0 by
+    the definition of z_0; and z_0 from sum_y pi(y) = 1. It is above 0 here, so that its bound at 0 is not met.
+    """
+    p, start = liked(), distribution(reference())
+    height = ((p - undesirable * (1 - p)) / start).log()
+
+    def gains(c: Tensor) -> Tensor:
+        return _falling_root(lambda u: height + logsigmoid(u) + logsigmoid(-u) - u / BETA - c, like=start)
+
+    c = _falling_root(lambda c: gains(c).mean(), like=start[0])
+    policy = start * (gains(c) / BETA).exp()
+    assert policy.sum() < 1, "z_0 is minus the log of this sum"
+    return policy / policy.sum()
+
+
+def _falling_root(function: Callable[[Tensor], Tensor], *, like: Tensor) -> Tensor:
+    """Where a falling function crosses 0, between -100 and 100, by halving."""
+    low, high = torch.full_like(like, -100.0), torch.full_like(like, 100.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = function(middle) > 0
+        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
+    return low
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:

@@ -136,6 +136,6 @@ def response(ids: Sequence[int], logp: Sequence[float] = ()) -> Response:
     return Response(text=text_of(ids), ids=tuple(ids), mask=(1,) * LENGTH, logp=tuple(logp))
 
 
-def group(prompt: Prompt, responses: Sequence[Response]) -> Group:
-    """A prompt with answers as a record."""
-    return Group(prompt=prompt, prompt_ids=(int(prompt.shown),), responses=tuple(responses))
+def group(prompt: Prompt, responses: Sequence[Response], labels: Sequence[float] = ()) -> Group:
+    """A prompt with answers as a record, and what people said of each."""
+    return Group(prompt=prompt, prompt_ids=(int(prompt.shown),), responses=tuple(responses), labels=tuple(labels))

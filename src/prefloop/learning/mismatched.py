@@ -1,0 +1,39 @@
+"""What models think of answers to prompts that are not theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from ..batch import Batch
+from .learner import Network
+
+
+def mismatch(batch: Batch) -> Batch:
+    """The same responses, each after the next prompt that differs from its own.
+
+    Where all prompts are one, its own is all there is.
+    """
+    prompts, n = [tuple(t.tolist()) for t in batch.trunks], len(batch)
+
+    def other(i: int) -> int:
+        return next((j % n for j in range(i + 1, i + n) if prompts[j % n] != prompts[i]), i)
+
+    return Batch(
+        trunks=tuple(batch.trunks[other(i)] for i in range(n)),
+        lengths=batch.lengths,
+        tensors={name: batch[name] for name in ("ids", "mask")},
+    )
+
+
+@torch.no_grad()
+def with_mismatched(
+    batch: Batch, elsewhere: Batch, wanted: Mapping[str, str], networks: Mapping[str, Network], *, tokens: int
+) -> Batch:
+    """The batch with the log-probabilities of its responses in `elsewhere`: the tensors wanted, each from its role."""
+    found = {}
+    for tensor, role in wanted.items():
+        parts = [networks[role].outputs(elsewhere.rows(a, b), ("logp",))["logp"] for a, b in elsewhere.split(tokens)]
+        found[tensor] = torch.cat(parts)
+    return batch.having(**found)

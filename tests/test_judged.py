@@ -1,0 +1,63 @@
+"""Learning from what people said of each answer: labels and mismatched prompts, from the records to the update."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from prefloop.batch import assemble
+from prefloop.errors import DataError
+from prefloop.loops.optimise import optimise
+from prefloop.recipes import method
+from prefloop.text import Prompt
+from prefloop.verify.learn import settling
+from prefloop.verify.tabular import ANSWERS, PREFIXES, TOKENS, Policy, group, response
+
+RECIPE = settling(method("kto")(batch=4))
+
+
+def thumbs(prompt, *said):
+    """As many answers to a prompt as labels, which have no token in common."""
+    return group(Prompt(text=prompt), [response(ANSWERS[21 * i].tolist()) for i in range(len(said))], said)
+
+
+def learn(*judged, recipe=RECIPE):
+    """The metrics of every step."""
+    start, steps = torch.randn(2, PREFIXES, TOKENS, generator=torch.Generator().manual_seed(0)), []
+    networks = {"policy": Policy(start), "ref": Policy(start)}
+    optimise(recipe, networks=networks, judged=judged, on_step=lambda _, metrics, __: steps.append(metrics))
+    return steps
+
+
+def test_labels_become_a_tensor_where_every_answer_has_one():
+    batch = assemble([thumbs("0", 1.0, 0.0), thumbs("1", 1.0)])
+    assert batch["label"].tolist() == [[1.0, 0.0], [1.0, 0.0]]
+    assert batch["mask"].any(-1).tolist() == [[True, True], [True, False]]
+    bare = replace(thumbs("1", 1.0), labels=())
+    assert "label" not in assemble([thumbs("0", 1.0), bare]).tensors
+
+
+def test_kto_raises_the_answers_people_liked_above_those_they_did_not():
+    first, *_, last = learn(thumbs("0", 1.0, 0.0), thumbs("1", 0.0, 1.0, 1.0), recipe=replace(RECIPE, steps=20))
+    assert first["liked_gained"] == first["disliked_gained"] == 0.0
+    assert last["liked_gained"] > 0.1 > -0.1 > last["disliked_gained"]
+    assert "preferred" not in first
+
+
+def test_answers_without_a_label_are_refused_with_the_line_to_add():
+    with pytest.raises(DataError, match=r"of the 2 answers to '1' 0 have a label.*labels=\(1\.0, 0\.0\)"):
+        learn(thumbs("0", 1.0), replace(thumbs("1", 1.0, 0.0), labels=()))
+
+
+def test_answers_to_one_prompt_alone_are_refused():
+    with pytest.raises(DataError, match="there is only the prompt '0': add judged answers to another one"):
+        learn(thumbs("0", 1.0), thumbs("0", 0.0))
+
+
+def test_a_selection_of_places_puts_the_responses_in_that_order():
+    batch = assemble([thumbs("0", 1.0, 0.0, 0.5), thumbs("1", 0.0, 1.0)]).having(weight=torch.tensor([2.0, 3.0]))
+    pairs = batch.selected(torch.tensor([[2, 0], [1, 0]]))
+    assert pairs["label"].tolist() == [[0.5, 1.0], [1.0, 0.0]]
+    assert pairs["ids"].tolist() == [ANSWERS[[42, 0]].tolist(), ANSWERS[[21, 0]].tolist()]
+    assert pairs.lengths.tolist() == [[3, 3], [3, 3]]
+    assert pairs["weight"].tolist() == [2.0, 3.0]
