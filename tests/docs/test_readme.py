@@ -33,7 +33,7 @@ def there(folder, *, files):
 
 def test_the_map_lists_every_folder_and_module_and_nothing_else():
     inside = [*there("src/prefloop/", files=True), *there("docs/", files=False)]
-    assert sorted(MAP) == sorted([*inside, "src/prefloop/", "docs/", "examples/", "tests/"])
+    assert sorted(MAP) == sorted([*inside, "src/prefloop/", "bench/", "docs/", "examples/", "tests/"])
 
 
 def test_the_map_lists_importers_before_what_they_import():
