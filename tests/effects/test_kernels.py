@@ -1,10 +1,10 @@
 """The fast formulas against the plain ones they stand for, at sizes where every branch of theirs is taken."""
 
 import pytest
-import tiny
 import torch
 from torch.nn.functional import scaled_dot_product_attention, silu
 
+import tiny
 from prefloop.models import compiled, fused, lean, logprobs, pieces, prepacked
 from prefloop.models.attention import Packed
 from prefloop.models.decoder import Decoder
