@@ -42,7 +42,7 @@ def seen_by_definition(window):
 
 
 @pytest.mark.parametrize("window", [None, 3, 6])
-@pytest.mark.parametrize("rows, together", [(256, 64), (2, 1), (3, 4)])
+@pytest.mark.parametrize(("rows", "together"), [(256, 64), (2, 1), (3, 4)])
 def test_attention_in_pieces_is_attention_under_the_mask_of_the_layout(monkeypatch, rows, together, window):
     monkeypatch.setattr(pieces, "_ROWS", rows)
     monkeypatch.setattr(pieces, "_TOGETHER", together)
