@@ -1,11 +1,21 @@
 """Shape annotations of the pure layer are enforced in every test; tiny models on disk are made once."""
 
+import signal
+
 import pytest
 from jaxtyping import install_import_hook
 
 PURE = ("objectives", "shaping", "credit", "select", "ops", "reduce")
 
 install_import_hook([f"prefloop.{module}" for module in PURE], "beartype.beartype")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard():
+    """A shell starts what runs in the background deaf to Ctrl-C, and the runs under test would be deaf as well."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
