@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-
 from ..batch import Batch
 from .learner import Network
+from .update import logp_in_parts
 
 
 def mismatch(batch: Batch) -> Batch:
@@ -27,13 +26,10 @@ def mismatch(batch: Batch) -> Batch:
     )
 
 
-@torch.no_grad()
 def with_mismatched(
     batch: Batch, elsewhere: Batch, wanted: Mapping[str, str], networks: Mapping[str, Network], *, tokens: int
 ) -> Batch:
     """The batch with the log-probabilities of its responses in `elsewhere`: the tensors wanted, each from its role."""
-    found = {}
-    for tensor, role in wanted.items():
-        parts = [networks[role].outputs(elsewhere.rows(a, b), ("logp",))["logp"] for a, b in elsewhere.split(tokens)]
-        found[tensor] = torch.cat(parts)
-    return batch.having(**found)
+    return batch.having(
+        **{tensor: logp_in_parts(networks[role], elsewhere, tokens=tokens) for tensor, role in wanted.items()}
+    )

@@ -54,16 +54,20 @@ class Dials:
 
 
 @torch.no_grad()
+def logp_in_parts(network: Network, batch: Batch, *, tokens: int, temperature: float = 1.0) -> Tensor:
+    """A model's log-probabilities of a batch, at most so many `tokens` at a time and without gradient."""
+    parts = (batch.rows(a, b) for a, b in batch.split(tokens))
+    return torch.cat([network.outputs(part, ("logp",), temperature=temperature)["logp"] for part in parts])
+
+
 def with_frozen(batch: Batch, plan: Plan, networks: Mapping[str, Network], *, tokens: int, temperature: float) -> Batch:
     """The batch with `<role>_logp` of every frozen model the recipe reads."""
-    found = {}
-    for role in plan.frozen:
-        parts = [
-            networks[role].outputs(batch.rows(a, b), ("logp",), temperature=temperature)["logp"]
-            for a, b in batch.split(tokens)
-        ]
-        found[f"{role}_logp"] = torch.cat(parts)
-    return batch.having(**found)
+    return batch.having(
+        **{
+            f"{role}_logp": logp_in_parts(networks[role], batch, tokens=tokens, temperature=temperature)
+            for role in plan.frozen
+        }
+    )
 
 
 def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int) -> dict[str, float]:
