@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from prefloop.batch import assemble
+from prefloop.binding import bind
 from prefloop.errors import DataError
 from prefloop.loops.optimise import optimise
+from prefloop.recipe import Term
 from prefloop.recipes import method
 from prefloop.text import Prompt
 from prefloop.verify.learn import settling
@@ -35,6 +37,23 @@ def test_labels_become_a_tensor_where_every_answer_has_one():
     assert batch["mask"].any(-1).tolist() == [[True, True], [True, False]]
     bare = replace(thumbs("1", 1.0), labels=())
     assert "label" not in assemble([thumbs("0", 1.0), bare]).tensors
+
+
+def test_a_strength_becomes_a_tensor_where_every_pair_has_one():
+    strong, weak = replace(thumbs("0", 1.0, 0.0), target=0.75), replace(thumbs("1", 1.0, 0.0), target=0.5)
+    assert assemble([strong, weak])["target"].tolist() == [0.75, 0.5]
+    assert "target" not in assemble([strong, replace(weak, target=None)]).tensors
+
+
+def test_pairs_without_a_strength_are_refused_where_it_is_read():
+    def soft(logp, target):
+        return target * logp.sum((1, 2))
+
+    recipe = replace(RECIPE, derive=(), objective=(Term(objective=bind(soft)),))
+    strong = replace(thumbs("0", 1.0, 0.0), target=0.75)
+    assert len(learn(strong, recipe=recipe)) == 1
+    with pytest.raises(DataError, match=r"the pair for '1' has only an order: .*target=0\.8"):
+        learn(strong, thumbs("1", 1.0, 0.0), recipe=recipe)
 
 
 def test_kto_raises_the_answers_people_liked_above_those_they_did_not():

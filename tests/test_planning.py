@@ -116,7 +116,7 @@ def test_the_plan_of_ppo_names_every_tensor_with_giver_and_readers():
 
 def test_the_plan_of_kto_asks_two_models_about_mismatched_prompts_and_reads_labels():
     needs = plan(method("kto")())
-    assert needs.labelled
+    assert needs.judged == ("label",)
     assert not needs.pairwise
     assert needs.frozen == ("ref",)
     assert needs.mismatched == {"mismatched_logp": "policy", "ref_mismatched_logp": "ref"}

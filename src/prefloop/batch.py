@@ -33,9 +33,9 @@ class Batch:
         """The same batch with more (or other) tensors."""
         return replace(self, tensors={**self.tensors, **tensors})
 
-    def without(self, name: str) -> Batch:
-        """The same batch, lacking one tensor."""
-        return replace(self, tensors={n: t for n, t in self.tensors.items() if n != name})
+    def without(self, *names: str) -> Batch:
+        """The same batch, lacking these tensors."""
+        return replace(self, tensors={n: t for n, t in self.tensors.items() if n not in names})
 
     def rows(self, start: int, stop: int) -> Batch:
         """The prompts from `start` up to `stop`, as a view."""
@@ -96,7 +96,7 @@ class Batch:
 
 
 def assemble(groups: Sequence[Group]) -> Batch:
-    """Groups as a batch: `ids`, `mask` and, where every response has them, `sampled_logp` and `label`.
+    """Groups as a batch: `ids`, `mask` and, where all have them, `sampled_logp`, `label` and `target`.
 
     Groups with fewer responses than the largest are filled with missing ones, whose `mask` row is zero.
 
@@ -128,4 +128,7 @@ def assemble(groups: Sequence[Group]) -> Batch:
         batch = batch.having(sampled_logp=logp)
     if all(len(g.labels) == len(g.responses) for g in groups):
         batch = batch.having(label=label)
+    targets = [g.target for g in groups if g.target is not None]
+    if len(targets) == len(groups):
+        batch = batch.having(target=torch.tensor(targets))
     return batch

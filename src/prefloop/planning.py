@@ -26,14 +26,14 @@ class Plan:
     """What a recipe needs, worked out from its signatures.
 
     `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
-    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `labelled` whether it
-    reads what people said of each; `old` the outputs to freeze at the start of an update; `mismatched` the model asked
-    for each log-probability after another prompt; `scorers` the roles that score.
+    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `judged` what it
+    reads of what people said (`label`, `target`); `old` the outputs to freeze at the start of an update; `mismatched`
+    the model asked for each log-probability after another prompt; `scorers` the roles that score.
     """
 
     outputs: dict[str, tuple[str, ...]]
     pairwise: bool
-    labelled: bool
+    judged: tuple[str, ...]
     frozen: tuple[str, ...]
     old: tuple[str, ...]
     mismatched: dict[str, str]
@@ -94,6 +94,7 @@ class _Planner:
             self._provide("sampled_logp", "sampler")
         else:
             self._provide("label", "data")
+            self._provide("target", "data")
         for name, scorer in recipe.score.items():
             self._known(name, f"score.{name}")
             self._provide(name, scorer.name)
@@ -115,7 +116,9 @@ class _Planner:
         return Plan(
             outputs=outputs,
             pairwise=any(t.objective.pairwise for t in recipe.objective),
-            labelled=any(u.tensor == "label" and u.producer == "data" and u.consumers for u in self.uses),
+            judged=tuple(
+                u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
+            ),
             frozen=tuple(dict.fromkeys(r for t in used if (r := frozen_role(t)))),
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
             mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},

@@ -69,7 +69,8 @@ class Group:
     """One prompt with its K responses: the unit that is sampled, judged, credited and labelled.
 
     `prompt_ids` are the prompt's tokens exactly as the sampler was given them. `labels` is what people said of each
-    response, once it is judged: 1 for a thumb up, 0 for a thumb down.
+    response, once it is judged: 1 for a thumb up, 0 for a thumb down. `target`, of a pair, is the probability that the
+    first response is the better one, where people gave a strength and not only an order.
 
     >>> Group(prompt=Prompt(text="One"), prompt_ids=(1,), responses=(Response(text=" two"),)).texts
     (' two',)
@@ -79,6 +80,7 @@ class Group:
     prompt_ids: tuple[int, ...] = ()
     responses: tuple[Response, ...]
     labels: tuple[float, ...] = ()
+    target: float | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:

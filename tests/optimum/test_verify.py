@@ -15,9 +15,8 @@ from prefloop.recipe import Decoding, Term
 from prefloop.recipes import method, methods
 from prefloop.shaping import kl_in_reward
 from prefloop.verify import verify
-from prefloop.verify.known import (
+from prefloop.verify.distance import (
     BOUND,
-    KNOWN,
     PAIRS,
     fitted,
     from_all_pairs,
@@ -27,6 +26,7 @@ from prefloop.verify.known import (
     imitated,
     paid,
 )
+from prefloop.verify.known import KNOWN
 from prefloop.verify.problem import (
     BETA,
     PROMPT,

@@ -18,7 +18,7 @@ def catalogue() -> list[dict[str, Any]]:
     for make in methods().values():
         recipe = make()
         needs = plan(recipe)
-        judged = "pairs" if needs.pairwise else "labelled answers" if needs.labelled else "judged answers"
+        judged = "pairs" if needs.pairwise else "labelled answers" if needs.judged else "judged answers"
         takes = ["prompts" if recipe.sample else judged]
         roles = list(needs.roles) if recipe.objective else ["policy", *needs.roles]
         rows.append(

@@ -141,9 +141,8 @@ def _offline(
     tokenizer = getattr(reader, "tokenizer", None)
     ending = getattr(reader, "ending", ())
     data = assemble([for_model(g, tokenizer, ending=ending) for g in judged] if tokenizer else judged)
-    data = data.without("sampled_logp")  # judged answers are not the policy's own samples of now
-    if not needs.labelled:
-        data = data.without("label")
+    # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
+    data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
     tokens = recipe.optimiser.tokens
     data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature)
     elsewhere = mismatch(data) if needs.mismatched else data
@@ -162,11 +161,18 @@ def _offline(
 def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
     """Refuse judged answers that lack what a recipe reads of them."""
     bare = next((g for g in judged if len(g.labels) != len(g.responses)), None)
-    if needs.labelled and bare is not None:
+    if "label" in needs.judged and bare is not None:
         raise DataError(
             f"`{recipe.name}` learns from what people said of each answer, and of the {len(bare.responses)} answers to "
             f"{bare.prompt.shown[:80]!r} {len(bare.labels)} have a label: give the group one for each, "
             "Group(..., labels=(1.0, 0.0)), 1 where people liked it and 0 where not."
+        )
+    hard = next((g for g in judged if g.target is None), None)
+    if "target" in needs.judged and hard is not None:
+        raise DataError(
+            f"`{recipe.name}` learns from how strongly the first answer is preferred, and the pair for "
+            f"{hard.prompt.shown[:80]!r} has only an order: give it Group(..., target=0.8), the probability that the "
+            "first answer is the better one."
         )
     if needs.mismatched and len({g.prompt for g in judged}) == 1:
         raise DataError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..errors import RecipeError
 from ..recipes import method
-from .known import KNOWN, Verdict
+from .distance import Verdict
+from .known import KNOWN
 
 __all__ = ["Verdict", "verify"]
 
