@@ -18,6 +18,14 @@ def ctrl_c_is_heard():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """What a test leaves in the cache folder is not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFLOOP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
     """A language model with its tokenizer in Hugging Face format. Read only."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..batch import Batch
 from .learner import Network
-from .update import logp_in_parts
+from .update import ReadLogp, logp_in_parts
 
 
 def mismatch(batch: Batch) -> Batch:
@@ -27,9 +27,13 @@ def mismatch(batch: Batch) -> Batch:
 
 
 def with_mismatched(
-    batch: Batch, elsewhere: Batch, wanted: Mapping[str, str], networks: Mapping[str, Network], *, tokens: int
+    batch: Batch,
+    elsewhere: Batch,
+    wanted: Mapping[str, str],
+    networks: Mapping[str, Network],
+    *,
+    tokens: int,
+    read: ReadLogp = logp_in_parts,
 ) -> Batch:
     """The batch with the log-probabilities of its responses in `elsewhere`: the tensors wanted, each from its role."""
-    return batch.having(
-        **{tensor: logp_in_parts(networks[role], elsewhere, tokens=tokens) for tensor, role in wanted.items()}
-    )
+    return batch.having(**{tensor: read(networks[role], elsewhere, tokens=tokens) for tensor, role in wanted.items()})

@@ -1,103 +1,110 @@
-"""AdamW on fp32 master weights, whatever precision the forward runs in."""
+"""AdamW on fp32 weights, whatever precision the forward runs in."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..recipe import Optimiser
+from .adamw import adamw, dials, square_sum
 
 
 class MasterAdamW:
-    """AdamW whose weights, moments and gradient sums are fp32, for a model that may run in bf16.
+    """AdamW whose weights and moments are fp32, for a model that may run in bf16.
 
     A bf16 weight has 8 bits of mantissa: a step of 1e-5 relative would be rounded away, so the steps are taken on an
-    fp32 copy and the model gets its rounding. Gradients of micro-batches are added in fp32, as they are produced, and
-    the model's own are dropped at once. For fp32 and fp64 models the master copy is the model itself.
+    fp32 copy and the model gets its rounding. The gradient of a single backward pass stays as it came; those of several
+    are added in fp32, as they are produced. For fp32 and fp64 models the copy is the model itself.
     """
 
     def __init__(
         self, parameters: Sequence[nn.Parameter], settings: Optimiser, *, head: Collection[nn.Parameter] = ()
     ) -> None:
         """Take the weights to train; those of a new `head` move `settings.head` times as fast."""
-        self.parameters, self.settings = list(parameters), settings
-        self._master = [p if p.dtype in (torch.float32, torch.float64) else p.detach().float() for p in self.parameters]
+        self.settings, self.steps = settings, 0
         new = {id(p) for p in head}
-        by_pace: dict[float, list[Tensor]] = {}
-        for p, master in zip(self.parameters, self._master, strict=True):
-            by_pace.setdefault(settings.head if id(p) in new else 1.0, []).append(master)
-        self._adam = torch.optim.AdamW(
-            [{"params": weights, "pace": pace} for pace, weights in by_pace.items()],
-            lr=0.0,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-        self._hooks = [
-            p.register_post_accumulate_grad_hook(_Collect(master))  # type: ignore[no-untyped-call]
-            for p, master in zip(self.parameters, self._master, strict=True)
-            if master is not p
-        ]
+        self._weights = [_Weight(p, pace=settings.head if id(p) in new else 1.0) for p in parameters]
 
+    @torch.no_grad()
     def step(self, lr: float) -> float:
         """One step at this rate; the gradients' norm before clipping."""
-        norm = float(nn.utils.clip_grad_norm_(self._master, self.settings.clip))
-        if torch.isfinite(torch.tensor(norm)):
-            for group in self._adam.param_groups:
-                group["lr"] = lr * group["pace"]
-            self._adam.step()
-            with torch.no_grad():
-                for p, master in zip(self.parameters, self._master, strict=True):
-                    if master is not p:
-                        p.copy_(master)
+        moved = [(w, w.grad) for w in self._weights if w.grad is not None]
+        norm = float(torch.stack([square_sum(grad) for _, grad in moved]).sum().sqrt()) if moved else 0.0
+        if math.isfinite(norm):
+            self.steps += 1
+            at = {pace: self._dials(lr * pace, norm) for pace in {w.pace for w, _ in moved}}
+            for w, grad in moved:
+                w.step(grad, at[w.pace])
         self.zero()
         return norm
 
+    def _dials(self, lr: float, norm: float) -> Tensor:
+        settings = self.settings
+        scale = min(1.0, settings.clip / (norm + 1e-6))
+        return dials(scale=scale, lr=lr, step=self.steps, betas=settings.betas, decay=settings.weight_decay)
+
     def close(self) -> None:
         """Leave the gradients to whoever trains these weights next: until then they are all collected here."""
-        for hook in self._hooks:
-            hook.remove()
+        for w in self._weights:
+            w.close()
 
     def zero(self) -> None:
-        """Forget the gradients, keeping their memory for the next step."""
-        self._adam.zero_grad(set_to_none=False)
+        """Forget the gradients."""
+        for w in self._weights:
+            w.forget()
 
     def state(self) -> dict[str, Tensor]:
-        """Master weights and moments as flat named tensors."""
-        tensors: dict[str, Tensor] = {}
-        for i, master in enumerate(self._master):
-            tensors[f"master.{i}"] = master.detach()
-            for name, value in self._adam.state.get(master, {}).items():
-                tensors[f"{name}.{i}"] = torch.as_tensor(value)
+        """The number of steps, fp32 weights and moments as flat named tensors."""
+        tensors = {"steps": torch.tensor(self.steps)}
+        for i, w in enumerate(self._weights):
+            tensors |= {f"master.{i}": w.exact, f"exp_avg.{i}": w.m, f"exp_avg_sq.{i}": w.v}
         return tensors
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
-        with torch.no_grad():
-            for i, (p, master) in enumerate(zip(self.parameters, self._master, strict=True)):
-                master.copy_(tensors[f"master.{i}"])
-                if master is not p:
-                    p.copy_(master)
-                names = [n.rpartition(".")[0] for n in tensors if n.endswith(f".{i}") and not n.startswith("master.")]
-                state: dict[str, Any] = {n: tensors[f"{n}.{i}"].clone() for n in names}
-                if state:
-                    self._adam.state[master] = state
+        self.steps = int(tensors["steps"])
+        for i, w in enumerate(self._weights):
+            w.restore(*(tensors[f"{name}.{i}"] for name in ("master", "exp_avg", "exp_avg_sq")))
 
 
-class _Collect:
-    """Adds a bf16 gradient to its fp32 master's and drops it."""
+class _Weight:
+    """One trained weight, its exact value, its moments and its gradient."""
 
-    def __init__(self, master: Tensor) -> None:
-        self.master = master
+    def __init__(self, parameter: nn.Parameter, *, pace: float) -> None:
+        self.parameter, self.pace = parameter, pace
+        whole = parameter.dtype in (torch.float32, torch.float64)
+        self.exact = parameter.detach() if whole else parameter.detach().float()
+        self.m, self.v = torch.zeros_like(self.exact), torch.zeros_like(self.exact)
+        self._sum: Tensor | None = None
+        self._hook: Any = None if whole else parameter.register_post_accumulate_grad_hook(self._collect)  # type: ignore[no-untyped-call]
 
-    def __call__(self, parameter: nn.Parameter | Tensor) -> None:
-        grad = parameter.grad
-        if grad is not None:
-            if self.master.grad is None:
-                self.master.grad = grad.to(self.master.dtype)
-            else:
-                self.master.grad.add_(grad)
-            parameter.grad = None
+    def _collect(self, parameter: Tensor) -> None:
+        """Take a gradient from the model: as it is, or added in fp32 to those that came before."""
+        grad, parameter.grad = parameter.grad, None
+        if self._sum is None or grad is None:
+            self._sum = grad
+        else:
+            self._sum = self._sum.to(self.exact.dtype).add_(grad)
+
+    @property
+    def grad(self) -> Tensor | None:
+        return self.parameter.grad if self._hook is None else self._sum
+
+    def forget(self) -> None:
+        self.parameter.grad = self._sum = None
+
+    def step(self, grad: Tensor, dials: Tensor) -> None:
+        adamw(self.exact, grad, self.m, self.v, None if self._hook is None else self.parameter, dials)
+
+    def close(self) -> None:
+        if self._hook is not None:
+            self._hook.remove()
+
+    @torch.no_grad()
+    def restore(self, exact: Tensor, m: Tensor, v: Tensor) -> None:
+        for kept, given in ((self.exact, exact), (self.m, m), (self.v, v), (self.parameter, exact)):
+            kept.copy_(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -53,6 +53,14 @@ class Dials:
         }
 
 
+class ReadLogp(Protocol):
+    """Asks a model for the log-probabilities of a batch: anew, or for those that are kept."""
+
+    def __call__(self, network: Network, batch: Batch, *, tokens: int, temperature: float = 1.0) -> Tensor:
+        """See `logp_in_parts`."""
+        ...
+
+
 @torch.no_grad()
 def logp_in_parts(network: Network, batch: Batch, *, tokens: int, temperature: float = 1.0) -> Tensor:
     """A model's log-probabilities of a batch, at most so many `tokens` at a time and without gradient."""
@@ -60,13 +68,18 @@ def logp_in_parts(network: Network, batch: Batch, *, tokens: int, temperature: f
     return torch.cat([network.outputs(part, ("logp",), temperature=temperature)["logp"] for part in parts])
 
 
-def with_frozen(batch: Batch, plan: Plan, networks: Mapping[str, Network], *, tokens: int, temperature: float) -> Batch:
+def with_frozen(
+    batch: Batch,
+    plan: Plan,
+    networks: Mapping[str, Network],
+    *,
+    tokens: int,
+    temperature: float,
+    read: ReadLogp = logp_in_parts,
+) -> Batch:
     """The batch with `<role>_logp` of every frozen model the recipe reads."""
     return batch.having(
-        **{
-            f"{role}_logp": logp_in_parts(networks[role], batch, tokens=tokens, temperature=temperature)
-            for role in plan.frozen
-        }
+        **{f"{role}_logp": read(networks[role], batch, tokens=tokens, temperature=temperature) for role in plan.frozen}
     )
 
 

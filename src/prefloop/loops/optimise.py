@@ -14,6 +14,7 @@ from ..errors import DataError, PrefloopError, RunError
 from ..learning import checkpoint
 from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
+from ..learning.remembered import remembered_logp
 from ..learning.update import Dials, update, with_frozen
 from ..models.encode import for_model
 from ..planning import Plan, plan
@@ -133,7 +134,7 @@ def _online(
 def _offline(
     recipe: Recipe, needs: Plan, networks: Mapping[str, Any], judged: Sequence[Group], temperature: float
 ) -> Draw:
-    """Batches of judged data; what the frozen models think of it is worked out once."""
+    """Batches of judged data; what the frozen models think of it is worked out once, and kept for later runs."""
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
@@ -144,11 +145,11 @@ def _offline(
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
     tokens = recipe.optimiser.tokens
-    data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature)
+    data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data
     fixed = {tensor: role for tensor, role in needs.mismatched.items() if role in needs.frozen}
     moving = {tensor: role for tensor, role in needs.mismatched.items() if role not in needs.frozen}
-    data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens)
+    data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens, read=remembered_logp)
 
     def draw(step: int) -> tuple[Batch, Sequence[Group]]:
         index = endless(len(judged), recipe.batch, step, recipe.seed, "data")

@@ -11,7 +11,8 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -59,6 +60,10 @@ class Decoder:
     def base(self) -> Any:
         """The stock transformers model under any adapter."""
         return self._stock
+
+    def digest(self) -> str:
+        """A hash of all that this model's numbers depend on: its configuration, its weights and its adapter's."""
+        return _digest(self._stock.config, self.model.state_dict())
 
     def new_head(self) -> list[nn.Parameter]:
         """The weights of a head that did not come with the pretrained model."""
@@ -149,12 +154,27 @@ class Decoder:
         return layer
 
 
+def _digest(config: Any, weights: Mapping[str, Tensor]) -> str:
+    settings = {name: value for name, value in config.to_diff_dict().items() if name != "_name_or_path"}
+    found = hashlib.sha256(repr(sorted(settings.items())).encode())
+    for name, tensor in weights.items():
+        found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
+        found.update(memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()))
+    return found.hexdigest()[:32]
+
+
 class WithoutAdapter:
     """The base model under a LoRA policy: its reference, at no memory."""
 
     def __init__(self, decoder: Decoder) -> None:
         """The policy whose adapter is turned off while this one speaks."""
         self.decoder, self.version = decoder, f"{decoder.name}-base@0"
+
+    def digest(self) -> str:
+        """See `Decoder.digest`: that of the base model by itself, however its adapter has been trained."""
+        weights = self.decoder.base.state_dict()
+        base = {name.replace(".base_layer.", "."): w for name, w in weights.items() if ".lora_" not in name}
+        return _digest(self.decoder.base.config, base)
 
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
         """See `Decoder.outputs`."""

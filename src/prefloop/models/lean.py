@@ -8,12 +8,13 @@ the stock layers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import rms_norm, silu
 
 from .attention import Tree
 from .prepacked import linear
@@ -43,7 +44,7 @@ def _plain(layer: nn.Module) -> bool:
         return False
     parts = [layer.get_submodule(name) for name in _PARTS]
     return (
-        all(type(p) is nn.Linear or type(p).__name__.endswith("RMSNorm") for p in parts)
+        all(type(p) is nn.Linear or hasattr(p, "variance_epsilon") for p in parts)
         and torch.equal(layer.mlp.act_fn(_RAMP), silu(_RAMP))  # type: ignore[union-attr, operator]
     )
 
@@ -60,7 +61,7 @@ class Lean:
 
     def __init__(self, trunk: Any, rows: int) -> None:
         """Pack the layers of a `trunk` that `fits`."""
-        self._embed, self._rotary, self._norm = trunk.embed_tokens, trunk.rotary_emb, trunk.norm
+        self._embed, self._rotary, self._norm = trunk.embed_tokens, trunk.rotary_emb, _norm(trunk.norm)
         self._layers = [_Layer(layer, rows) for layer in trunk.layers]
 
     def __call__(self, ids: Tensor, positions: Tensor, tree: Tree) -> Tensor:
@@ -80,7 +81,7 @@ class Lean:
 class _Layer:
     def __init__(self, layer: Any, rows: int) -> None:
         attention, mlp = layer.self_attn, layer.mlp
-        self.before, self.between = layer.input_layernorm, layer.post_attention_layernorm
+        self.before, self.between = _norm(layer.input_layernorm), _norm(layer.post_attention_layernorm)
         self.width, self.scale = attention.head_dim, attention.scaling
         # Mistral's layers read the window off the configuration, those of Qwen 2 have their own.
         self.window = getattr(attention, "sliding_window", getattr(attention.config, "sliding_window", None))
@@ -100,6 +101,11 @@ class _Layer:
         gate, up = self.gate_up(self.between(x)).chunk(2, -1)
         out: Tensor = x + self.down(silu(gate) * up)
         return out
+
+
+def _norm(layer: Any) -> Callable[[Tensor], Tensor]:
+    weight = layer.weight.detach()
+    return partial(rms_norm, normalized_shape=weight.shape, weight=weight, eps=layer.variance_epsilon)
 
 
 def _joint(layers: Sequence[nn.Linear], rows: int) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from ..models.attention import Packed
 
@@ -65,10 +66,9 @@ class Decode:
         keys[:, :, column], values[:, :, column] = k.transpose(0, 1), v.transpose(0, 1)
         near = slice(0 if window is None else max(0, column + 1 - window), column + 1)
         query = q.transpose(0, 1).reshape(len(keys), keys.shape[1], -1, q.shape[-1])  # heads of one key head together
-        scores = query @ keys[:, :, near].transpose(-1, -2)
-        scale = q.shape[-1] ** -0.5 if scale is None else scale
-        share = torch.add(self.bias[:, None, None, near], scores, alpha=scale).softmax(-1)
-        return (share @ values[:, :, near]).flatten(1, 2)
+        seen = keys[:, :, near], values[:, :, near]
+        out = scaled_dot_product_attention(query, *seen, attn_mask=self.bias[:, None, None, near], scale=scale)
+        return out.flatten(1, 2)
 
     def keep(self, going: Tensor) -> None:
         """Drop the responses that are not `going` (bool, one per response still here)."""

@@ -1,0 +1,128 @@
+"""Log-probabilities of frozen models: worked out once, and never those of another model, prompt or answer."""
+
+import sqlite3
+
+import pytest
+import torch
+
+import tiny
+from prefloop.batch import Batch
+from prefloop.learning.remembered import remembered_logp
+from prefloop.learning.update import logp_in_parts
+from prefloop.models.decoder import Decoder, WithoutAdapter
+from prefloop.models.load import load
+from prefloop.recipe import Lora, Model
+
+
+class Counting:
+    """A decoder that counts the prompts it was asked about."""
+
+    def __init__(self, network):
+        self.network, self.version, self.digest, self.asked = network, network.version, network.digest, 0
+
+    def outputs(self, batch, want, *, temperature=1.0):
+        self.asked += len(batch)
+        return self.network.outputs(batch, want, temperature=temperature)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFLOOP_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def decoder(folder):
+    return Counting(load(Model(source=str(folder), dtype="float32"), name="ref"))
+
+
+def batch(*rows, holes=()):
+    """Prompts with as many answers as lengths are given; `holes` are (prompt, answer, token) that nobody chose."""
+    width = max(map(len, rows))
+    lengths = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
+    there = torch.arange(int(lengths.max())) < lengths[..., None]
+    ids = torch.arange(there.numel()).view(there.shape) % 250 + 5
+    mask = there.long()
+    for place in holes:
+        mask[place] = 0
+    trunks = tuple(torch.arange(4 + p) + 10 for p in range(len(rows)))
+    return Batch(trunks=trunks, lengths=lengths, tensors={"ids": ids * there, "mask": mask})
+
+
+def read(network, data, **more):
+    return remembered_logp(network, data, tokens=40, **more)
+
+
+def test_a_second_time_asks_nothing_and_gives_the_same(decoder):
+    data = batch((5, 3), (4,), (2, 6), holes=[(0, 0, 2)])
+    first = read(decoder, data)
+    torch.testing.assert_close(first, logp_in_parts(decoder.network, data, tokens=1000))
+    assert decoder.asked == 3
+    assert torch.equal(read(decoder, data), first)
+    assert decoder.asked == 3
+
+
+def test_more_data_asks_about_what_is_new(decoder):
+    data = batch((5, 3), (4, 4), (2, 6))
+    read(decoder, data.take([2, 0]))
+    assert decoder.asked == 2
+    torch.testing.assert_close(read(decoder, data), logp_in_parts(decoder.network, data, tokens=1000))
+    assert decoder.asked == 3
+
+
+@pytest.mark.parametrize("change", ["weight", "prompt", "answer", "mask", "temperature"])
+def test_nothing_else_is_ever_read(decoder, change):
+    data, more = batch((5, 3), (4, 4)), {}
+    stale = read(decoder, data)
+    if change == "weight":
+        with torch.no_grad():
+            next(decoder.network.model.parameters())[20, 3] += 0.5
+    elif change == "prompt":
+        data = Batch(trunks=(data.trunks[1], data.trunks[0]), lengths=data.lengths, tensors=data.tensors)
+    elif change == "answer":
+        data = data.having(ids=data["ids"] + data["mask"])
+    elif change == "mask":
+        data = data.having(mask=data["mask"] * (torch.arange(5) != 1))
+    else:
+        more = {"temperature": 0.5}
+    now = read(decoder, data, **more)
+    torch.testing.assert_close(now, logp_in_parts(decoder.network, data, tokens=1000, **more))
+    assert (now - stale).abs().max() > 1e-3
+
+
+def test_the_base_under_an_adapter_is_the_base_model_however_the_adapter_moves(folder, decoder):
+    data = batch((5, 3), (4, 4))
+    alone = read(decoder, data)
+    policy = load(Model(source=str(folder), dtype="float32", train=True, adapter=Lora(rank=2)), name="policy")
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight += 0.1
+    base = WithoutAdapter(policy)
+    assert base.digest() == decoder.digest() != policy.digest()
+    assert torch.equal(read(base, data), alone)
+
+
+def test_two_models_of_one_shape_and_other_settings_are_not_confused():
+    one, other = (Decoder(tiny.network("llama-tied"), tiny.tokenizer()) for _ in range(2))
+    other.base.config.rope_parameters = {**other.base.config.rope_parameters, "rope_theta": 5.0}
+    with torch.no_grad():
+        for a, b in zip(one.base.parameters(), other.base.parameters(), strict=True):
+            b.copy_(a)
+    assert one.digest() != other.digest()
+
+
+def test_a_cache_that_cannot_be_written_costs_time_and_nothing_else(decoder, cache, caplog):
+    (cache / "logprobs").write_text("in the way")
+    data = batch((5, 3))
+    torch.testing.assert_close(read(decoder, data), logp_in_parts(decoder.network, data, tokens=1000))
+    assert "not kept" in caplog.text
+
+
+def test_two_runs_write_at_once(decoder, cache):
+    read(decoder, batch((5, 3)))
+    [path] = (cache / "logprobs").glob("*.sqlite")
+    with sqlite3.connect(path) as other:
+        other.execute("SELECT COUNT(*) FROM logp").fetchone()
+        read(decoder, batch((5, 3), (4,)))
+        assert other.execute("SELECT COUNT(*) FROM logp").fetchone() == (3,)
+    other.close()
