@@ -159,7 +159,7 @@ def _digest(config: Any, weights: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256(repr(sorted(settings.items())).encode())
     for name, tensor in weights.items():
         found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
-        found.update(memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()))
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()[:32]
 
 
