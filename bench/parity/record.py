@@ -137,7 +137,7 @@ def losses(weights: dict[str, dict[str, Tensor]], data: list[list[list[int]]]) -
     prompts, chosen, rejected = data
     words = [{"prompt": "3", "chosen": "4", "rejected": "5"}] * len(prompts)
 
-    def models_() -> tuple[Any, Any]:
+    def networks() -> tuple[Any, Any]:
         policy, ref = network(0), network(0)
         policy.load_state_dict(weights["policy"])
         ref.load_state_dict(weights["ref"])
@@ -147,7 +147,7 @@ def losses(weights: dict[str, dict[str, Tensor]], data: list[list[list[int]]]) -
         {"prompt_ids": p, "chosen_ids": c, "rejected_ids": r} for p, c, r in zip(prompts, chosen, rejected, strict=True)
     ]
     for kind, told in DPO.items():
-        made = trainer("trl:DPO", *models_(), words, loss_type=[kind], **told)
+        made = trainer("trl:DPO", *networks(), words, loss_type=[kind], **told)
         yield f"dpo.{kind}", told, made.compute_loss(made.model, made.data_collator(pairs)), made.model
 
     answers = [c if up else r for c, r, up in zip(chosen, rejected, LIKED, strict=True)]
@@ -157,14 +157,14 @@ def losses(weights: dict[str, dict[str, Tensor]], data: list[list[list[int]]]) -
     ]
     thumbs = [{"prompt": "3", "completion": "4", "label": up} for up in LIKED]
     for kind, told in KTO.items():
-        made = trainer("trl:KTO", *models_(), thumbs, loss_type=kind, **told)
+        made = trainer("trl:KTO", *networks(), thumbs, loss_type=kind, **told)
         yield f"kto.{kind}", told, made.compute_loss(made.model, made.data_collator(singles)), made.model
 
     batch = as_cpo_reads(prompts, chosen, rejected)
     for kind, told in CPO.items():
-        made = trainer("trl.experimental.cpo:CPO", models_()[0], None, words, loss_type=kind, **told)
+        made = trainer("trl.experimental.cpo:CPO", networks()[0], None, words, loss_type=kind, **told)
         yield f"cpo.{kind}", told, made.get_batch_loss_metrics(made.model, batch)[0], made.model
-    made = trainer("trl.experimental.orpo:ORPO", models_()[0], None, words)
+    made = trainer("trl.experimental.orpo:ORPO", networks()[0], None, words)
     yield "orpo", {}, made.get_batch_loss_metrics(made.model, batch)[0], made.model
 
 

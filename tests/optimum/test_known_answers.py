@@ -16,7 +16,6 @@ from prefloop.verify.known_answers import (
     chosen,
     from_bco_thumbs,
     from_labels,
-    judged,
     least_unlikely,
     nearest_to_targets,
     out_of_order,
@@ -27,7 +26,7 @@ from prefloop.verify.known_answers import (
     thumbs,
     wrong_share,
 )
-from prefloop.verify.learn import from_population
+from prefloop.verify.learn import from_population, judged
 from prefloop.verify.problem import (
     BETA,
     REWARD,
@@ -38,10 +37,6 @@ from prefloop.verify.problem import (
     rises,
     total_variation,
 )
-
-
-def off(found, target):
-    return total_variation(found, target)
 
 
 def test_the_known_answers_are_far_from_the_start():
@@ -101,8 +96,8 @@ def test_pmpo_of_rejected_answers_alone_comes_to_rest_where_beta_holds_it():
     knobs = {"accepted": 0.0, "rejected": 1.0, "beta": 0.4}
     data = thumbs(liked(), distribution(reference()))
     found = [from_labels_after(method("pmpo")(**knobs), data, steps) for steps in (150, 300)]
-    assert all(off(f, pmpo_optimum(**knobs)) < BOUND for f in found)
-    assert off(pmpo_optimum(**knobs), distribution(reference())) > 2 * BOUND
+    assert all(total_variation(f, pmpo_optimum(**knobs)) < BOUND for f in found)
+    assert total_variation(pmpo_optimum(**knobs), distribution(reference())) > 2 * BOUND
 
 
 def from_labels_after(recipe, data, steps):
@@ -114,7 +109,7 @@ def from_labels_after(recipe, data, steps):
 def test_pmpo_at_another_setting_is_caught(wrong):
     knobs = {"accepted": 0.3, "rejected": 0.7, "beta": 0.25}
     found = from_labels(method("pmpo")(**{**knobs, **wrong}), *thumbs(liked(), distribution(reference())))
-    assert off(found, pmpo_optimum(**knobs)) > BOUND
+    assert total_variation(found, pmpo_optimum(**knobs)) > BOUND
 
 
 @gives("reference_point")
@@ -130,7 +125,7 @@ def test_bco_at_another_beta_or_without_its_shift_is_caught():
 def test_unlikelihood_at_another_weight_is_caught():
     up, often = REWARD / 3, distribution(reference())
     found = from_labels(method("unlikelihood")(alpha=0.3), *thumbs(up, often))
-    assert off(found, least_unlikely(up, often)) > BOUND
+    assert total_variation(found, least_unlikely(up, often)) > BOUND
 
 
 def test_rankings_read_from_the_worst_or_at_another_beta_are_caught():
@@ -144,15 +139,15 @@ def test_grades_read_from_the_worst_are_caught():
     ranked, probability, orders = rankings(some_sets(3))
     place = orders.argsort(-1)
     found = from_labels(method("listmle")(beta=BETA), ranked.gather(1, place), probability, place.double())
-    assert off(found, regularised_optimum()) > 10 * BOUND
+    assert total_variation(found, regularised_optimum()) > 10 * BOUND
 
 
 def test_lambda_at_another_beta_is_caught():
-    assert off(chosen(method("lipo-lambda")(beta=1.3 * BETA), 4), regularised_optimum()) > BOUND
+    assert total_variation(chosen(method("lipo-lambda")(beta=1.3 * BETA), 4), regularised_optimum()) > BOUND
 
 
 def test_pro_that_also_imitates_ends_elsewhere():
-    assert off(chosen(method("pro")(imitation=1.0), 4), (3 * REWARD).softmax(-1)) > BOUND
+    assert total_variation(chosen(method("pro")(imitation=1.0), 4), (3 * REWARD).softmax(-1)) > BOUND
 
 
 def test_rrhf_without_its_hinge_leaves_answers_out_of_order():
