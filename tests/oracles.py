@@ -9,11 +9,23 @@ import torch
 import restated
 from prefloop import credit, select, shaping
 from prefloop.errors import RecipeError
-from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards, singles
+from prefloop.objectives import critic, imitation, lists, pairs, penalties, policy, rewards, singles
 
 PURE_FUNCTIONS = {
     pairs.dpo: ({}, {"beta": 0.7, "smoothing": 0.2}),
     singles.kto: ({}, {"beta": 0.7, "desirable": 1.3, "undesirable": 0.6}),
+    singles.bco: ({}, {"beta": 0.7}),
+    singles.pmpo: ({}, {"accepted": 0.3, "rejected": 0.8, "beta": 0.2}),
+    singles.unlikelihood: ({}, {"alpha": 0.6, "eps": 0.7}),
+    singles.nft: ({}, {"bar": 1.0, "eps": 0.9}),
+    singles.sppo: ({}, {"beta": 0.7}),
+    singles.sppo_hard: ({}, {"beta": 0.7}),
+    lists.plackett_luce: ({}, {"beta": 0.7}),
+    lists.listmle: ({}, {"beta": 0.7}),
+    lists.lipo_lambda: ({}, {"beta": 0.7}),
+    lists.pro: ({}, {"imitation": 0.5}),
+    lists.rrhf: ({},),
+    lists.brain: ({}, {"beta": 1.5}),
     imitation.nll: ({},),
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
@@ -33,14 +45,18 @@ PURE_FUNCTIONS = {
     credit.batch_mean: ({},),
     credit.grpo: ({}, {"deviation": "sample", "eps": 0.1}),
     credit.mismatched_kl: ({},),
+    credit.midpoint: ({},),
+    credit.group_win_rate: ({},),
     select.best_of: ({},),
     select.best_and_worst: ({},),
 }
 """Every pure function, with the knobs it is tried with."""
 
-PAIRED = {pairs.dpo.__name__, rewards.bradley_terry.__name__}
-WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl)}
-COMPARES_SIBLINGS = {f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, select.best_and_worst)}
+PAIRED = {f.__name__ for f in (pairs.dpo, rewards.bradley_terry, singles.sppo_hard)}
+WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
+COMPARES_SIBLINGS = {
+    f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, credit.group_win_rate, select.best_and_worst)
+}
 SEEDS = range(4)
 
 
@@ -73,8 +89,9 @@ def batch(seed, *, k):
         "reward": normal(p, k, mean=1.0),
         "score": normal(p, k, scale=2.0),
         **{name: normal(p, k, t, mean=-1.0) for name in names},
-        "label": torch.randint(0, 2, (p, k), generator=source).double(),
+        "label": torch.tensor([0.0, 1.0, 1.5]).double()[torch.randint(0, 3, (p, k), generator=source)],
         "reference_point": normal(p, mean=1.0),
+        "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
     }
 
 

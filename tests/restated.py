@@ -4,6 +4,7 @@ Written from the formulas and not from the code: numbers and lists (K of T numbe
 has the name, the arguments and the defaults of the one it restates, and its arguments are one prompt's share of them.
 """
 
+import itertools
 import math
 import statistics
 
@@ -23,8 +24,112 @@ def kto(logp, ref_logp, mask, label, reference_point, *, beta=0.1, desirable=1.0
     for x, ref, m, liked in zip(logp, ref_logp, mask, label, strict=True):
         gain = math.exp(_total(x, m)) / math.exp(_total(ref, m)) / math.exp(reference_point)
         valued = gain**beta / (gain**beta + 1)
-        terms.append(desirable - desirable * valued if liked == 1 else undesirable - undesirable * (1 - valued))
+        terms.append(desirable - desirable * valued if liked > 0 else undesirable - undesirable * (1 - valued))
     return terms
+
+
+def bco(logp, ref_logp, mask, label, reference_point, *, beta=0.1):
+    terms = []
+    for x, ref, m, grade in zip(logp, ref_logp, mask, label, strict=True):
+        gain = (math.exp(_total(x, m)) / math.exp(_total(ref, m)) / math.exp(reference_point)) ** beta
+        told = gain / (1 + gain)
+        terms.append(-math.log(told if grade > 0 else 1 - told))
+    return terms
+
+
+def pmpo(logp, ref_logp, mask, label, *, accepted=0.5, rejected=0.5, beta=0.5):
+    return [
+        (-accepted if grade > 0 else rejected) * _total(x, m) + beta * (_total(ref, m) - _total(x, m))
+        for x, ref, m, grade in zip(logp, ref_logp, mask, label, strict=True)
+    ]
+
+
+def unlikelihood(logp, label, *, alpha=1.0, eps=1e-5):
+    return [
+        [-x if grade > 0 else -alpha * math.log(max(eps, 1 - math.exp(x))) for x in response]
+        for response, grade in zip(logp, label, strict=True)
+    ]
+
+
+def nft(logp, old_logp, mask, reward, *, bar=0.5, eps=1.0):
+    verdicts = [r > bar for r, m in zip(reward, mask, strict=True) if any(m)]
+    if len(set(verdicts)) < 2:
+        return [[0.0] * len(response) for response in mask]
+    rate = sum(verdicts) / len(verdicts)
+
+    def term(new, old, chosen, paid):
+        if not chosen:
+            return 0.0
+        ratio = math.exp(new) / math.exp(old)
+        implied = ratio if paid > bar else max(eps, (1 - rate * ratio) / (1 - rate))
+        return -math.sqrt(1 / rate - 1) * math.log(implied)
+
+    return _each(term, logp, old_logp, mask, _spread([[r] for r in reward], mask))
+
+
+def sppo(logp, old_logp, mask, win_rate, *, beta=0.1):
+    return [
+        (math.log(math.exp(_total(x, m)) / math.exp(_total(old, m))) - (wins - 1 / 2) / beta) ** 2
+        for x, old, m, wins in zip(logp, old_logp, mask, win_rate, strict=True)
+    ]
+
+
+def sppo_hard(logp, ref_logp, mask, *, beta=0.1):
+    first, second = (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) for k in (0, 1))
+    return (first - 1 / (2 * beta)) ** 2 + (second + 1 / (2 * beta)) ** 2
+
+
+def plackett_luce(logp, ref_logp, mask, *, beta=0.1):
+    return _ranked(_likelier(logp, ref_logp, mask, beta))
+
+
+def listmle(logp, ref_logp, mask, label, *, beta=0.1):
+    likelier = _likelier(logp, ref_logp, mask, beta)
+    loss = 0.0
+    for k, mine in likelier.items():
+        loss -= math.log(mine / math.fsum(other for i, other in likelier.items() if label[i] <= label[k]))
+    return loss
+
+
+def lipo_lambda(logp, ref_logp, mask, label, *, beta=0.1):
+    likelier = _likelier(logp, ref_logp, mask, beta)
+    rank = {k: 1 + sum(other > mine for other in likelier.values()) for k, mine in likelier.items()}
+    loss = 0.0
+    for i, j in itertools.permutations(likelier, 2):
+        if label[i] > label[j]:
+            gain = (2 ** label[i] - 1) - (2 ** label[j] - 1)
+            weight = gain * abs(1 / math.log(1 + rank[i]) - 1 / math.log(1 + rank[j]))
+            loss += weight * math.log(1 + likelier[j] / likelier[i])
+    return loss
+
+
+def pro(logp, mask, label, *, imitation=0.05):
+    p = {k: _total(x, m) / sum(m) for k, (x, m) in enumerate(zip(logp, mask, strict=True)) if any(m)}
+    loss = 0.0
+    for k in p:
+        worse = [i for i in p if label[i] < label[k]]
+        if worse:
+            mine = math.exp((label[k] - min(label[i] for i in worse)) * p[k])
+            loss -= math.log(mine / (mine + math.fsum(math.exp((label[k] - label[i]) * p[i]) for i in worse)))
+    return loss - imitation * _of_best(p, label)
+
+
+def rrhf(logp, mask, label):
+    totals = {k: _total(x, m) for k, (x, m) in enumerate(zip(logp, mask, strict=True)) if any(m)}
+    p = {k: total / sum(mask[k]) for k, total in totals.items()}
+    pairs = [(i, j) for i, j in itertools.permutations(p, 2) if label[i] > label[j]]
+    loss = math.fsum(p[j] - p[i] for i, j in pairs if p[j] > p[i])
+    return loss - _of_best(totals, label)
+
+
+def brain(logp, old_logp, ref_logp, mask, reward, *, beta=0.1):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    drawn = {k: math.exp(_total(old_logp[k], mask[k])) for k in there}
+    posterior = {k: math.exp(_total(ref_logp[k], mask[k])) * math.exp(reward[k] / beta) / drawn[k] for k in there}
+    weight = {k: math.exp(_total(logp[k], mask[k])) / drawn[k] for k in there}
+    return -math.fsum(
+        posterior[k] / math.fsum(posterior.values()) * math.log(weight[k] / math.fsum(weight.values())) for k in there
+    )
 
 
 def bradley_terry(score):
@@ -164,6 +269,24 @@ def mismatched_kl(mismatched_logp, ref_mismatched_logp, mask):
     return [max(0.0, statistics.fmean(ratios)) for _ in mask]
 
 
+def midpoint(old_logp, ref_logp, mask, label):
+    """About the whole batch and not one prompt, and so are its arguments."""
+    ratios = {True: [], False: []}
+    for prompt in zip(old_logp, ref_logp, mask, label, strict=True):
+        for x, ref, m, grade in zip(*prompt, strict=True):
+            if any(m):
+                ratios[grade > 0].append(_total(x, m) - _total(ref, m))
+    return [statistics.fmean(statistics.fmean(r) for r in ratios.values() if r) for _ in mask]
+
+
+def group_win_rate(reward, mask):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    return [
+        statistics.fmean(1 / (1 + math.exp(reward[j] - reward[k])) for j in there) if k in there else 0.0
+        for k in range(len(mask))
+    ]
+
+
 def best_and_worst(reward, mask):
     there = [k for k, response in enumerate(mask) if any(response)]
     if not there:
@@ -175,6 +298,28 @@ def best_of(reward, mask):
     there = [k for k, response in enumerate(mask) if any(response)]
     best = max(there, key=lambda k: reward[k], default=None)
     return [k == best for k in range(len(mask))]
+
+
+def _likelier(logp, ref_logp, mask, beta):
+    """How many times likelier each response that is there has become, to the power of beta."""
+    return {
+        k: (math.exp(_total(x, m)) / math.exp(_total(ref, m))) ** beta
+        for k, (x, ref, m) in enumerate(zip(logp, ref_logp, mask, strict=True))
+        if any(m)
+    }
+
+
+def _of_best(numbers, label):
+    best = [x for k, x in numbers.items() if label[k] == max(label[i] for i in numbers)]
+    return statistics.fmean(best) if best else 0.0
+
+
+def _ranked(strengths):
+    left, loss = list(strengths.values()), 0.0
+    while left:
+        loss -= math.log(left[0] / math.fsum(left))
+        left = left[1:]
+    return loss
 
 
 def _total(xs, mask):

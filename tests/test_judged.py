@@ -9,6 +9,7 @@ from prefloop.batch import assemble
 from prefloop.binding import bind
 from prefloop.errors import DataError
 from prefloop.loops.optimise import optimise
+from prefloop.planning import plan
 from prefloop.recipe import Term
 from prefloop.recipes import method
 from prefloop.text import Prompt
@@ -61,6 +62,21 @@ def test_kto_raises_the_answers_people_liked_above_those_they_did_not():
     assert first["liked_gained"] == first["disliked_gained"] == 0.0
     assert last["liked_gained"] > 0.1 > -0.1 > last["disliked_gained"]
     assert "preferred" not in first
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bco", "pmpo", "unlikelihood", "plackett-luce", "listmle", "lipo-lambda", "pro", "rrhf", "spin", "sppo-hard"],
+)
+def test_a_method_learns_from_lists_of_different_length_or_from_pairs(name):
+    recipe = replace(settling(method(name)(batch=4)), steps=20)
+    judged = [
+        thumbs("0", 1.0, 0.0),
+        thumbs("1", 1.0, 0.0) if plan(recipe).pairwise else thumbs("1", 2.0, 1.0, 0.0, 0.0),
+    ]
+    first, *_, last = learn(*judged, recipe=recipe)
+    assert last["loss"] < first["loss"]
+    assert not any(step["skipped"] for step in (first, last))
 
 
 def test_answers_without_a_label_are_refused_with_the_line_to_add():

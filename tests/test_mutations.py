@@ -35,6 +35,8 @@ EQUIVALENT = {
     "kway_choice": {"log_softmax(standing, -1) -> log_softmax(standing, 1)"},
     # A tensor P has no axis after which the new one could stand but its only one.
     "kto": {"reference_point.detach().unsqueeze(-1) -> reference_point.detach().unsqueeze(1)"},
+    # Where all or none are right any share will do: it is weighed by 0.
+    "nft": {"torch.where(telling, rate, 0.5) -> torch.where(telling, rate, 1.5)"},
     "best_and_worst": {
         "there.sum(-1) -> there.sum(1)",
         "reward.shape[-1] -> reward.shape[1]",

@@ -6,7 +6,7 @@ Pure functions that say what they give.
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from .binding import gives
@@ -170,17 +170,69 @@ def mismatched_kl(
     return (ratio.sum() / present(mask).sum()).clamp(min=0).expand(len(mask))
 
 
+@gives("reference_point")
+def midpoint(
+    old_logp: Float[Tensor, "P K T"],
+    ref_logp: Float[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    label: Float[Tensor, "P K"],
+) -> Float[Tensor, "P"]:
+    """Half-way between the mean log-ratio of what people liked and that of what they did not.
+
+        r_i = sum_t (old_logp_it - ref_logp_it)
+        z   = 1/2 (mean_{label > 0} r_i + mean_{label <= 0} r_i)
+
+    The reward shift of BCO (Jung et al. 2024, arXiv 2404.04656) by beta: delta = beta z, one number for the whole
+    batch, and of this batch alone where the paper keeps a running mean. Where one kind is missing it is the mean of the
+    other. Missing responses are not counted.
+
+    >>> import torch
+    >>> old_logp, label = torch.tensor([[[4.0]], [[1.0]], [[-1.0]]]), torch.tensor([[1.0], [0.0], [0.0]])
+    >>> midpoint(old_logp, torch.zeros(3, 1, 1), torch.ones(3, 1, 1), label)
+    tensor([2., 2., 2.])
+    """
+    ratio, there = tsum(old_logp - ref_logp, mask), present(mask)
+    kinds = [ratio[there & kind] for kind in (label > 0, label <= 0)]
+    return torch.stack([r.mean() for r in kinds if len(r)]).mean().expand(len(mask))
+
+
+@gives("win_rate")
+def group_win_rate(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
+    """How often each response beats a response to the same prompt, by Bradley-Terry on what they are paid.
+
+        win_rate_i = 1/K sum_j sigmoid(reward_i - reward_j)
+
+    The estimate of P(y > pi) by the K samples themselves in SPPO (Wu et al. 2024, arXiv 2405.00675, algorithm 1), with
+    Bradley-Terry in place of a pairwise preference model. A response meets itself as well, which it beats half the
+    time, so that the mean of a group is 1/2. K counts the responses that are there; those that are not get 0.
+
+    Raises:
+        RecipeError: no prompt has two responses.
+
+    >>> import torch
+    >>> group_win_rate(torch.tensor([[1.0, 0.0]]), torch.ones(1, 2, 1))
+    tensor([[0.6155, 0.3845]])
+    """
+    there = present(mask)
+    _must_have_siblings(there)
+    wins = (reward.unsqueeze(2) - reward.unsqueeze(1)).sigmoid() * there.unsqueeze(1)
+    return torch.where(there, wins.sum(2) / there.sum(1, keepdim=True).clamp(min=1), 0.0)
+
+
 def _centred(
     reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]
 ) -> tuple[Float[Tensor, "P K"], Int[Tensor, "P 1"]]:
     """Rewards minus the mean of their group, 0 where missing; and how many responses each group has (at least 1)."""
     there = present(mask)
-    count = there.sum(-1, keepdim=True)
-    if (count < 2).all():
+    _must_have_siblings(there)
+    count = there.sum(-1, keepdim=True).clamp(min=1)
+    mean = torch.where(there, reward, 0.0).sum(-1, keepdim=True) / count
+    return torch.where(there, reward - mean, 0.0), count
+
+
+def _must_have_siblings(there: Bool[Tensor, "P K"]) -> None:
+    if (there.sum(1) < 2).all():
         raise RecipeError(
             "no prompt has two responses, so there is nothing to compare a response with and every advantage would be "
             "0. Sample at least 2 responses to each prompt, or take credit from a critic (`gae`)."
         )
-    count = count.clamp(min=1)
-    mean = torch.where(there, reward, 0.0).sum(-1, keepdim=True) / count
-    return torch.where(there, reward - mean, 0.0), count

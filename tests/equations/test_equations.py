@@ -8,7 +8,7 @@ import torch
 import oracles
 from prefloop import credit, select, shaping
 from prefloop.errors import RecipeError
-from prefloop.objectives import critic, imitation, pairs, penalties, policy, rewards, singles
+from prefloop.objectives import critic, imitation, lists, pairs, penalties, policy, rewards, singles
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_a_function_equals_its_scalar_restatement(function, knobs):
 
 
 def test_no_pure_function_is_left_without_an_oracle():
-    modules = (critic, imitation, pairs, penalties, policy, rewards, singles, shaping, credit, select)
+    modules = (critic, imitation, lists, pairs, penalties, policy, rewards, singles, shaping, credit, select)
     public = {
         f.__name__
         for module in modules

@@ -28,6 +28,7 @@ from .distance import (
     imitated,
     paid,
 )
+from .known_answers import KNOWN_ANSWERS
 from .problem import (
     BETA,
     PROMPT,
@@ -148,5 +149,6 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     "reinforce": lambda: _regularised(paid("reinforce")),
     "rloo": lambda: _regularised(paid("rloo")),
     "sft": _sft,
+    **KNOWN_ANSWERS,
 }
 """How each method is verified."""
