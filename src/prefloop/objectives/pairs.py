@@ -204,7 +204,8 @@ def discopop(
         loss = -(1 - m) log sigmoid(gap) + m exp(-gap)
 
     DiscoPOP (Lu et al. 2024, arXiv 2406.08414), equation 5. It is not convex: with the paper's `tau` it rises between
-    gaps of about 0 and 0.1, so that a pair there is pushed back.
+    gaps of -0.12 and 0.07, so that a pair which starts at the reference is at first drawn back. With `tau` = 1 it falls
+    everywhere.
 
     >>> import torch
     >>> logp = torch.tensor([[[-1.0], [-2.0]]])

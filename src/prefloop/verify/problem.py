@@ -106,15 +106,15 @@ def most_valued(*, undesirable: float) -> Tensor:
     height = ((p - undesirable * (1 - p)) / start).log()
 
     def gains(c: Tensor) -> Tensor:
-        return _falling_root(lambda u: height + logsigmoid(u) + logsigmoid(-u) - u / BETA - c, like=start)
+        return falling_root(lambda u: height + logsigmoid(u) + logsigmoid(-u) - u / BETA - c, like=start)
 
-    c = _falling_root(lambda c: gains(c).mean(), like=start[0])
+    c = falling_root(lambda c: gains(c).mean(), like=start[0])
     policy = start * (gains(c) / BETA).exp()
     assert policy.sum() < 1, "z_0 is minus the log of this sum"
     return policy / policy.sum()
 
 
-def _falling_root(function: Callable[[Tensor], Tensor], *, like: Tensor) -> Tensor:
+def falling_root(function: Callable[[Tensor], Tensor], *, like: Tensor) -> Tensor:
     """Where a falling function crosses 0, between -100 and 100, by halving."""
     low, high = torch.full_like(like, -100.0), torch.full_like(like, 100.0)
     for _ in range(60):
