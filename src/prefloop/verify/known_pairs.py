@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,9 +61,9 @@ def _known(name: str, what: str, distance: Distance, **knobs: Any) -> Known:
     return Known(recipe=method(name)(**knobs), what=what, distance=distance)
 
 
-def _from(first: Tensor, target: Tensor) -> Distance:
+def _from(first: Tensor, target: Tensor, steps: int = 150) -> Distance:
     """Distance to a target of what is learnt from every pair, the first answer of each chosen so often."""
-    return lambda recipe: total_variation(learnt(recipe, *chosen(first)), target)
+    return lambda recipe: total_variation(learnt(recipe, *chosen(first), steps=steps), target)
 
 
 def _from_short(first: Tensor, target: Tensor) -> Distance:
@@ -83,12 +84,6 @@ def _from_drawn(preferred: Tensor, other: Tensor) -> Distance:
     their own distribution: both terms of a sum are lowest at the same policy.
     """
     return lambda recipe: total_variation(learnt(recipe, *drawn(preferred, other)), preferred)
-
-
-def _to_lowest(recipe: Recipe) -> float:
-    """Distance to the distribution at which the objective is lowest, over Bradley-Terry choices in every pair."""
-    people = chosen(BRADLEY_TERRY)
-    return total_variation(learnt(recipe, *people), lowest(recipe, *people))
 
 
 def _mean_preference(first: Tensor, pairs: Tensor, count: int) -> Tensor:
@@ -128,7 +123,7 @@ def _ipo(tau: float = 0.1) -> Known:
     return _known("ipo", what, _from(BRADLEY_TERRY, target), tau=tau)
 
 
-def _ipo_per_token(tau: float = 0.1) -> Known:
+def _ipo_per_token(tau: float = 0.5) -> Known:
     first = apart(SHORT_REWARD, SHORT_PAIRS).sigmoid()
     worth = _mean_preference(first, SHORT_PAIRS, len(SHORT)) / tau
     target = _per_token(worth, ended(distribution(reference())))
@@ -170,29 +165,29 @@ def _discopop(tau: float = 1.0) -> Known:
     return _known("discopop", what, distance, beta=BETA, tau=tau)
 
 
-def most_worth(divergence: str, alpha: float) -> Tensor:
+def most_worth(divergence: str, beta: float, alpha: float) -> Tensor:
     """The policy that maximises E[r] - beta D_f(pi || pi_ref).
 
     Its ratio u to the reference has beta f'(u) = r - c, with c such that the policy sums to 1.
     """
     if divergence == "reverse_kl":
-        return regularised_optimum()
+        return tilted(REWARD / beta)
     power = 1.0 if divergence == "forward_kl" else alpha
     ceiling = math.log(2) if divergence == "js" else 1 / power
 
     def policy(c: Tensor) -> Tensor:
-        slope = ceiling + (REWARD - REWARD.max()) / BETA - c.exp()
+        slope = ceiling + (REWARD - REWARD.max()) / beta - c.exp()
         ratio = slope.exp() / (2 - slope.exp()) if divergence == "js" else (1 - power * slope) ** (-1 / power)
         return distribution(reference()) * ratio
 
     return policy(falling_root(lambda c: policy(c).sum() - 1, like=REWARD[0]))
 
 
-def f_dpo(divergence: str = "js", alpha: float = 0.5) -> Known:
-    """DPO with one of its divergences."""
+def f_dpo(divergence: str = "js", beta: float = 1.5, alpha: float = 0.5) -> Known:
+    """DPO with one of its divergences; the price is higher than elsewhere, since likely answers pay little."""
     what = f"the policy that maximises E[r] - beta D_f(pi || pi_ref) with f = {divergence}, from {_PAIRS}"
-    distance = _from(BRADLEY_TERRY, most_worth(divergence, alpha))
-    return _known("f-dpo", what, distance, beta=BETA, divergence=divergence, alpha=alpha)
+    distance = _from(BRADLEY_TERRY, most_worth(divergence, beta, alpha))
+    return _known("f-dpo", what, distance, beta=beta, divergence=divergence, alpha=alpha)
 
 
 def _rpo() -> Known:
@@ -202,7 +197,13 @@ def _rpo() -> Known:
 
 
 def _dpop() -> Known:
-    return _known("dpop", f"the lowest value of its objective, over {_PAIRS}", _to_lowest, beta=BETA, lam=2.0)
+    people = chosen(BRADLEY_TERRY)
+
+    def distance(recipe: Recipe) -> float:
+        return total_variation(learnt(recipe, *people), lowest(recipe, *people))
+
+    what = f"the distribution that makes its objective lowest, over {_PAIRS}"
+    return _known("dpop", what, distance, beta=BETA, lam=2.0)
 
 
 def _r_dpo(alpha: float = 0.5) -> Known:
@@ -288,11 +289,20 @@ def _apo_zero() -> Known:
 
     target = policy(falling_root(lambda c: policy(c).sum() - 1, like=start[0]))
     what = f"the most valued policy on the answers that are oftener preferred than not, from {_PAIRS}"
-    return _known("apo-zero", what, _from(BRADLEY_TERRY, target), beta=BETA)
+    return _known("apo-zero", what, _from(BRADLEY_TERRY, target, steps=400), beta=BETA)
 
 
 def _apo_down() -> Known:
-    return _known("apo-down", f"the lowest value of its objective, over {_PAIRS}", _to_lowest, beta=BETA)
+    """Only answers that do not begin with 0 are judged; what they lose goes to those that do."""
+    pairs = torch.arange(len(ANSWERS) // 4, len(ANSWERS)).view(-1, 2)
+
+    def distance(recipe: Recipe) -> float:
+        policy = learnt(recipe, pairs, torch.full((len(pairs),), 1 / len(pairs), dtype=torch.float64))
+        preferred, other = (policy / distribution(reference())).log()[pairs].T
+        return float(((preferred >= 0) | (other >= preferred)).double().mean())
+
+    what = "both answers less likely than before, the preferred one less so (the share of pairs without is measured)"
+    return _known("apo-down", what, distance, beta=BETA)
 
 
 def _simpo(beta: float = 2.0, gamma: float = 0.5) -> Known:
@@ -319,14 +329,14 @@ def _orpo() -> Known:
 def _slic_hf() -> Known:
     """Steps of 1/2 in the reward are 1.1 nats here, more than the margin; the worst-paid are before themselves."""
     preferred = (2.2 * REWARD).softmax(-1)
-    worse = ((REWARD.unsqueeze(-1) > REWARD) | torch.diag(REWARD == REWARD.min())).to(REWARD)
+    worse = ((REWARD.unsqueeze(-1) > REWARD) | torch.diag(REWARD.min() == REWARD)).to(REWARD)
     answers, _ = drawn(preferred, preferred)
     probability = (preferred.unsqueeze(-1) * worse / worse.sum(-1, keepdim=True)).flatten()
 
     def distance(recipe: Recipe) -> float:
         return total_variation(learnt(recipe, answers, probability), preferred)
 
-    return _known("slic-hf", "the distribution of preferred answers, each before worse-paid ones", distance, margin=1.0)
+    return _known("slic-hf", "the distribution of preferred answers, each before worse-paid ones", distance, lam=1.0)
 
 
 def _cpl(alpha: float = 0.5, gamma: float = 0.9) -> Known:
@@ -339,8 +349,8 @@ def _discounted(answers: Tensor, alpha: float, gamma: float) -> Tensor:
     """sum_t gamma^t alpha log p(a_t | a_<t) of every answer, from the probabilities of whole answers."""
     tree = answers.view(4, 4, 4)
     begun = [torch.ones_like(tree), tree.sum((1, 2), keepdim=True), tree.sum(2, keepdim=True), tree]
-    steps = [gamma**t * (now / before).log() for t, (before, now) in enumerate(zip(begun[:-1], begun[1:], strict=True))]
-    return alpha * torch.stack(torch.broadcast_tensors(*steps)).sum(0).flatten()
+    steps = [gamma**t * (now / before).log() for t, (before, now) in enumerate(itertools.pairwise(begun))]
+    return alpha * (steps[0] + steps[1] + steps[2]).flatten()
 
 
 def _rebel() -> Known:

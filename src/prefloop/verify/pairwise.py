@@ -7,9 +7,12 @@ losses they are the choices of other people, and those are what `known_pairs.py`
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from ..learning.update import Dials, loss
 from ..recipe import Recipe
 from .distance import PAIRS
 from .learn import from_population
@@ -39,9 +42,9 @@ def drawn(preferred: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cartesian_prod(places, places), torch.outer(preferred, other / other.sum()).flatten()
 
 
-def learnt(recipe: Recipe, answers: Tensor, probability: Tensor, *, labels: Tensor | None = None) -> Tensor:
-    """The distribution (64) a recipe comes to from all of this data."""
-    return distribution(from_population(recipe, answers, probability, labels=labels)["policy"])
+def learnt(recipe: Recipe, answers: Tensor, probability: Tensor, **how: Any) -> Tensor:
+    """The distribution (64) a recipe comes to from all of this data; `how` is that of `from_population`."""
+    return distribution(from_population(recipe, answers, probability, **how)["policy"])
 
 
 def tilted(worth: Tensor) -> Tensor:
@@ -56,19 +59,18 @@ def lowest(recipe: Recipe, answers: Tensor, probability: Tensor) -> Tensor:
     """
     start = distribution(reference()).log()
     free = start.clone().requires_grad_()
+    dials = Dials(recipe)
 
     def parts(logp: Tensor) -> Tensor:
         return (logp[answers] / LENGTH).unsqueeze(-1).expand(-1, -1, LENGTH)
 
+    given = {"mask": torch.ones(*answers.shape, LENGTH), "weight": probability * len(answers), "ref_logp": parts(start)}
+
     def objective() -> Tensor:
-        optimiser.zero_grad()
-        given = {"logp": parts(free.log_softmax(-1)), "ref_logp": parts(start)}
-        given["mask"] = torch.ones_like(given["logp"])
-        terms = [float(t.weight) * (probability * t.objective(given)).sum() for t in recipe.objective]
-        total = torch.stack(terms).sum()
-        total.backward()
+        total = loss(recipe, {"logp": parts(free.log_softmax(-1))}, given, dials)
+        (free.grad,) = torch.autograd.grad(total, free)
         return total
 
     optimiser = torch.optim.LBFGS([free], max_iter=2000, tolerance_change=0.0, line_search_fn="strong_wolfe")
-    optimiser.step(objective)
+    optimiser.step(objective)  # type: ignore[no-untyped-call]
     return free.detach().softmax(-1)
