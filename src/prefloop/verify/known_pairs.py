@@ -193,7 +193,7 @@ def f_dpo(divergence: str = "js", beta: float = 1.5, alpha: float = 0.5) -> Know
 def _rpo() -> Known:
     optimum = regularised_optimum()
     what = f"{_OPTIMUM}, which the preferred answers are drawn from, the others less by exp(-r)"
-    return _known("rpo", what, _from_drawn(optimum, optimum * (-REWARD).exp()), beta=BETA, eta=0.5)
+    return _known("rpo", what, _from_drawn(optimum, optimum * (-REWARD).exp()), beta=BETA, eta=0.05)
 
 
 def _dpop() -> Known:
@@ -219,14 +219,12 @@ def _odpo(alpha: float = 0.5, offset: float = 0.7) -> Known:
     Yes is a pair whose ratings differ by exp(offset / alpha). No is that pair turned round: the other answer is better
     by more than minus the offset.
     """
-    asked = torch.cat([PAIRS, PAIRS.flip(1)])
-    yes = (apart(pairs=asked) - offset).sigmoid()
+    yes = (apart() - offset).sigmoid()
     rated = torch.tensor([[math.exp(offset / alpha), 0.0], [math.exp(-offset / alpha), 0.0]], dtype=torch.float64)
 
     def distance(recipe: Recipe) -> float:
-        answers, probability = torch.cat([asked, asked.flip(1)]), torch.cat([yes, 1 - yes]) / len(asked)
-        labels = rated.repeat_interleave(len(asked), 0)
-        return total_variation(learnt(recipe, answers, probability, labels=labels), regularised_optimum())
+        labels = rated.repeat_interleave(len(PAIRS), 0)
+        return total_variation(learnt(recipe, *chosen(yes), labels=labels), regularised_optimum())
 
     what = f"{_OPTIMUM}, from whether the first of every two answers is better by more than an offset"
     return _known("odpo", what, distance, beta=BETA, alpha=alpha)
@@ -297,7 +295,8 @@ def _apo_down() -> Known:
     pairs = torch.arange(len(ANSWERS) // 4, len(ANSWERS)).view(-1, 2)
 
     def distance(recipe: Recipe) -> float:
-        policy = learnt(recipe, pairs, torch.full((len(pairs),), 1 / len(pairs), dtype=torch.float64))
+        evenly = torch.full((len(pairs),), 1 / len(pairs), dtype=torch.float64)
+        policy = learnt(recipe, pairs, evenly, steps=400)
         preferred, other = (policy / distribution(reference())).log()[pairs].T
         return float(((preferred >= 0) | (other >= preferred)).double().mean())
 
@@ -316,14 +315,14 @@ def _simpo(beta: float = 2.0, gamma: float = 0.5) -> Known:
 def _cpo(beta: float = 0.5) -> Known:
     optimum = regularised_optimum()
     what = "the distribution p of preferred answers, which the others are drawn from as p^(1 - beta)"
-    return _known("cpo", what, _from_drawn(optimum, optimum ** (1 - beta)), beta=beta)
+    return _known("cpo", what, _from_drawn(optimum, optimum ** (1 - beta)), beta=beta, alpha=0.05)
 
 
 def _orpo() -> Known:
     optimum = regularised_optimum()
     mean = optimum ** (1 / LENGTH)
     what = "the distribution p of preferred answers, which the others are drawn from as p/odds"
-    return _known("orpo", what, _from_drawn(optimum, optimum * (1 - mean) / mean), lam=1.0)
+    return _known("orpo", what, _from_drawn(optimum, optimum * (1 - mean) / mean), lam=20.0)
 
 
 def _slic_hf() -> Known:
