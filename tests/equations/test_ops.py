@@ -46,7 +46,7 @@ def test_the_lead_is_that_of_the_first_of_two(groups):
 def test_log_odds_are_those_of_the_probability_and_finite_at_its_ends(groups):
     logp = groups["logp"]
     near(log_odds(logp), [[[x - math.log(1 - math.exp(x)) for x in row] for row in p] for p in logp.tolist()])
-    near(log_odds(torch.tensor([-800.0, -1e-12]).double()), [-800.0, -1e-12 + 12 * math.log(10)])
+    near(log_odds(torch.tensor([-800.0, -1e-12], dtype=torch.float64)), [-800.0, -1e-12 + 12 * math.log(10)])
     ends = torch.tensor([-800.0, 0.0, -1e-30], requires_grad=True)
     log_odds(ends).sum().backward()
     assert bool(log_odds(ends).isfinite().all())
