@@ -120,8 +120,10 @@ def test_the_plan_of_kto_asks_two_models_about_mismatched_prompts_and_reads_labe
     assert not needs.pairwise
     assert needs.frozen == ("ref",)
     assert needs.mismatched == {"mismatched_logp": "policy", "ref_mismatched_logp": "ref"}
-    others = [plan(methods()[name]()) for name in methods() if name != "kto"]
-    assert not any(other.judged or other.mismatched for other in others)
+    others = {name: plan(methods()[name]()) for name in methods() if name != "kto"}
+    assert not any(other.mismatched for other in others.values())
+    judged = {name: other.judged for name, other in others.items() if other.judged}
+    assert judged == {"odpo": ("label",), "osp": ("target",)}
 
 
 def test_only_judged_data_has_labels_and_mismatched_prompts():
