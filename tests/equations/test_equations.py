@@ -10,6 +10,7 @@ import torch
 import oracles
 from prefloop import credit, objectives, select, shaping
 from prefloop.errors import RecipeError
+from prefloop.objectives import divergences, margins, pairs
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,18 @@ def test_a_deviation_that_is_not_one_of_the_two_is_refused():
     as_installed = inspect.unwrap(credit.grpo)
     with pytest.raises(RecipeError, match="'population' and 'sample'"):
         as_installed(torch.ones(1, 2), torch.ones(1, 2, 1), deviation="unbiased")
+
+
+@pytest.mark.parametrize(
+    ("function", "knobs", "said"),
+    [
+        (pairs.robust_dpo, {"flips": 0.5}, r"below 0\.5"),
+        (pairs.exo, {"smoothing": 0.0}, "`smoothing` of `exo` is 0: it is above 0"),
+        (margins.modpo, {"share": -0.5}, r"`share` of `modpo` is -0\.5"),
+        (divergences.f_dpo, {"divergence": "alpha", "alpha": 0.0}, "`alpha` of `f_dpo` is 0"),
+    ],
+)
+def test_a_knob_where_the_formula_has_no_meaning_is_refused(function, knobs, said):
+    tensors = oracles.batch(0, k=2)
+    with pytest.raises(RecipeError, match=said):
+        function(*(tensors[name] for name in oracles.inputs(function)), **knobs)

@@ -6,7 +6,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..errors import RecipeError
+from ..errors import RecipeError, above_zero
 from ..ops import lead, tsum
 
 Divergence = Literal["reverse_kl", "forward_kl", "js", "alpha"]
@@ -37,7 +37,7 @@ def f_dpo(
     the policy has all but given up a response.
 
     Raises:
-        RecipeError: `divergence` is none of the four.
+        RecipeError: `divergence` is none of the four, or `alpha` is not above 0.
 
     >>> import torch
     >>> logp = torch.tensor([[[-1.0], [-2.0]]])
@@ -57,4 +57,5 @@ def _link(ratio: Float[Tensor, "P 2"], divergence: Divergence, alpha: float) -> 
     if divergence == "js":
         return logsigmoid(ratio)
     power = 1.0 if divergence == "forward_kl" else alpha
+    above_zero("f_dpo", alpha=power)
     return -(-power * ratio).expm1() / power

@@ -4,6 +4,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from ..errors import above_zero
 from ..ops import lead, tmean, tsum
 
 
@@ -104,11 +105,15 @@ def modpo(
     (0, 1], is the weight of what people judged by: if they choose by Bradley-Terry with reward r, the optimum is
     pi_ref exp((share r + (1 - share) reward) / beta) / Z. At 1 it is `dpo`.
 
+    Raises:
+        RecipeError: `share` is not above 0.
+
     >>> import torch
     >>> logp, reward = torch.tensor([[[-1.0], [-2.0]]]), torch.tensor([[2.0, 0.0]])
     >>> modpo(logp, torch.zeros_like(logp), torch.ones_like(logp), reward, beta=1.0)
     tensor([0.6931])
     """
+    above_zero("modpo", share=share)
     gap = beta * lead(tsum(logp - ref_logp, mask))
     return -logsigmoid((gap - (1 - share) * lead(reward)) / share)
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from ..errors import RecipeError, above_zero
 from ..ops import lead, tmean, tsum
 
 
@@ -81,13 +82,22 @@ def robust_dpo(
     the loss of `dpo` on the labels as they were; `smoothing` of `dpo` lowers the confidence in them instead. `flips` is
     below 1/2, where labels say nothing. Single terms fall without bound as a pair is learnt by heart.
 
+    Raises:
+        RecipeError: `flips` is not below 1/2.
+
     >>> import torch
     >>> logp = torch.tensor([[[-1.0], [-2.0]]])
     >>> robust_dpo(logp, torch.zeros_like(logp), torch.ones_like(logp), beta=1.0, flips=0.25)
     tensor([-0.1867])
     """
+    trust = 1 - 2 * flips
+    if trust <= 0:
+        raise RecipeError(
+            f"`flips` of `robust_dpo` is {flips:g}: where half of the labels or more are wrong, nothing can be learnt "
+            "from them. It is below 0.5; turn labels that are mostly wrong round first."
+        )
     gap = beta * lead(tsum(logp - ref_logp, mask))
-    return (-(1 - flips) * logsigmoid(gap) + flips * logsigmoid(-gap)) / (1 - 2 * flips)
+    return (-(1 - flips) * logsigmoid(gap) + flips * logsigmoid(-gap)) / trust
 
 
 def ipo(
@@ -179,11 +189,15 @@ def exo(
     KL(people || policy). `smoothing`, above 0, is the probability that the preferred response is the worse one: with
     share p of people preferring a response the gap ends at (2 p - 1) log((1 - smoothing) / smoothing).
 
+    Raises:
+        RecipeError: `smoothing` is not above 0, and the divergence would be infinite.
+
     >>> import torch
     >>> logp = torch.tensor([[[-1.0], [-2.0]]])
     >>> exo(logp, torch.zeros_like(logp), torch.ones_like(logp), beta=1.0, smoothing=0.25)
     tensor([0.0009])
     """
+    above_zero("exo", smoothing=smoothing)
     gap = beta * lead(tsum(logp - ref_logp, mask))
     people = torch.tensor([1 - smoothing, smoothing], dtype=gap.dtype, device=gap.device).log()
     return gap.sigmoid() * (logsigmoid(gap) - people[0]) + (-gap).sigmoid() * (logsigmoid(-gap) - people[1])
