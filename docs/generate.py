@@ -114,7 +114,7 @@ def _known(name: str) -> str:
         return "None has been written down."
     return (
         f"On a language model small enough to enumerate, `prefloop verify {name}` trains with this recipe, prints what "
-        "is known to be reached, and ends with code 1 if the total variation between the two is too large."
+        "is known to be reached and how far from it training ends, and ends with code 1 if that is too far."
     )
 
 

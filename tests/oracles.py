@@ -8,11 +8,54 @@ import torch
 
 import restated
 from prefloop import credit, select, shaping
+from prefloop.binding import Bound
 from prefloop.errors import RecipeError
-from prefloop.objectives import critic, imitation, lists, pairs, penalties, policy, rewards, singles
+from prefloop.objectives import (
+    anchored,
+    critic,
+    divergences,
+    imitation,
+    lists,
+    margins,
+    pairs,
+    penalties,
+    policy,
+    reference_free,
+    rewards,
+    singles,
+)
 
 PURE_FUNCTIONS = {
     pairs.dpo: ({}, {"beta": 0.7, "smoothing": 0.2}),
+    pairs.osp: ({}, {"beta": 0.7}),
+    pairs.robust_dpo: ({}, {"beta": 0.7, "flips": 0.2}),
+    pairs.ipo: ({}, {"tau": 0.7}),
+    pairs.ipo_per_token: ({}, {"tau": 0.7}),
+    pairs.slic: ({}, {"beta": 0.7}),
+    pairs.exo: ({}, {"beta": 0.7, "smoothing": 0.2}),
+    pairs.discopop: ({}, {"beta": 0.7, "tau": 0.5}),
+    divergences.f_dpo: (
+        {},
+        {"beta": 0.7, "divergence": "reverse_kl"},
+        {"beta": 0.7, "divergence": "forward_kl"},
+        {"beta": 0.7, "divergence": "alpha"},
+        {"divergence": "alpha", "alpha": 0.3},
+    ),
+    margins.dpop: ({}, {"beta": 0.7, "lam": 2.0}),
+    margins.r_dpo: ({}, {"beta": 0.7, "alpha": 0.3}),
+    margins.odpo: ({}, {"beta": 0.7, "alpha": 0.3}),
+    margins.modpo: ({}, {"beta": 0.7, "share": 0.3}),
+    margins.mm_dpo: ({}, {"beta": 0.7, "weight": 0.3, "steepness": 0.8}),
+    margins.wpo: ({}, {"beta": 0.7}),
+    margins.rebel: ({}, {"eta": 0.7}),
+    anchored.nca: ({}, {"beta": 0.7}),
+    anchored.apo_zero: ({}, {"beta": 0.7}),
+    anchored.apo_down: ({}, {"beta": 0.7}),
+    reference_free.simpo: ({}, {"beta": 0.7, "gamma": 0.3}),
+    reference_free.cpo: ({}, {"beta": 0.7}),
+    reference_free.orpo: ({},),
+    reference_free.slic_hf: ({}, {"margin": 2.0}),
+    reference_free.cpl: ({}, {"alpha": 0.7, "gamma": 0.6, "bias": 0.4}),
     singles.kto: ({}, {"beta": 0.7, "desirable": 1.3, "undesirable": 0.6}),
     singles.bco: ({}, {"beta": 0.7}),
     singles.pmpo: ({}, {"accepted": 0.3, "rejected": 0.8, "beta": 0.2}),
@@ -27,6 +70,8 @@ PURE_FUNCTIONS = {
     lists.rrhf: ({},),
     lists.brain: ({}, {"beta": 1.5}),
     imitation.nll: ({},),
+    imitation.nll_of_best: ({},),
+    imitation.nll_of_best_per_token: ({},),
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
@@ -52,7 +97,7 @@ PURE_FUNCTIONS = {
 }
 """Every pure function, with the knobs it is tried with."""
 
-PAIRED = {f.__name__ for f in (pairs.dpo, rewards.bradley_terry, singles.sppo_hard)}
+PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
 COMPARES_SIBLINGS = {
     f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, credit.group_win_rate, select.best_and_worst)
@@ -81,15 +126,17 @@ def batch(seed, *, k):
     mask[..., 1] = 1
     if k == 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
-    names = ("logp", "ref_logp", "old_logp", "value", "old_value", "returns", "token_reward", "entropy")
-    names += ("mismatched_logp", "ref_mismatched_logp")
+    names = ("value", "old_value", "returns", "token_reward", "entropy")
+    logps = ("logp", "ref_logp", "old_logp", "mismatched_logp", "ref_mismatched_logp")
     return {
         "mask": mask,
         "advantage": normal(p, k, 1 if seed % 2 else t),
         "reward": normal(p, k, mean=1.0),
         "score": normal(p, k, scale=2.0),
         **{name: normal(p, k, t, mean=-1.0) for name in names},
+        **{name: -normal(p, k, t, mean=1.0).abs() for name in logps},
         "label": torch.tensor([0.0, 1.0, 1.5]).double()[torch.randint(0, 3, (p, k), generator=source)],
+        "target": torch.rand(p, generator=source, dtype=torch.float64),
         "reference_point": normal(p, mean=1.0),
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
     }

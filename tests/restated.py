@@ -14,9 +14,151 @@ def nll(logp):
 
 
 def dpo(logp, ref_logp, mask, *, beta=0.1, smoothing=0.0):
-    likelier = [math.exp(_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k])) for k in (0, 1)]
-    chosen = likelier[0] ** beta / (likelier[0] ** beta + likelier[1] ** beta)
+    chosen = _chosen(logp, ref_logp, mask, beta)
     return -(1 - smoothing) * math.log(chosen) - smoothing * math.log(1 - chosen)
+
+
+def osp(logp, ref_logp, mask, target, *, beta=0.1):
+    chosen = _chosen(logp, ref_logp, mask, beta)
+    return -target * math.log(chosen) - (1 - target) * math.log(1 - chosen)
+
+
+def robust_dpo(logp, ref_logp, mask, *, beta=0.1, flips=0.1):
+    chosen = _chosen(logp, ref_logp, mask, beta)
+    return ((1 - flips) * -math.log(chosen) - flips * -math.log(1 - chosen)) / (1 - 2 * flips)
+
+
+def ipo(logp, ref_logp, mask, *, tau=0.1):
+    better, worse = (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) for k in (0, 1))
+    return (better - worse - 1 / tau / 2) ** 2
+
+
+def ipo_per_token(logp, ref_logp, mask, *, tau=0.1):
+    better, worse = (_average(logp[k], mask[k]) - _average(ref_logp[k], mask[k]) for k in (0, 1))
+    return (better - worse - 1 / tau / 2) ** 2
+
+
+def slic(logp, ref_logp, mask, *, beta=0.1):
+    better, worse = (beta * _total(logp[k], mask[k]) - beta * _total(ref_logp[k], mask[k]) for k in (0, 1))
+    return 1 + worse - better if better < 1 + worse else 0.0
+
+
+def exo(logp, ref_logp, mask, *, beta=0.1, smoothing=1e-3):
+    chosen = _chosen(logp, ref_logp, mask, beta)
+    return sum(q * math.log(q / p) for q, p in ((chosen, 1 - smoothing), (1 - chosen, smoothing)))
+
+
+def discopop(logp, ref_logp, mask, *, beta=0.05, tau=0.05):
+    chosen = _chosen(logp, ref_logp, mask, beta)
+    odds = chosen / (1 - chosen)
+    m = odds ** (1 / tau) / (1 + odds ** (1 / tau))
+    return (1 - m) * -math.log(chosen) + m / odds
+
+
+def f_dpo(logp, ref_logp, mask, *, beta=0.1, divergence="js", alpha=0.5):
+    slope = {
+        "reverse_kl": lambda u: math.log(u) + 1,
+        "forward_kl": lambda u: -1 / u,
+        "js": lambda u: math.log(2 * u / (1 + u)),
+        "alpha": lambda u: (1 - u**-alpha) / alpha,
+    }[divergence]
+    better, worse = (beta * slope(math.exp(_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]))) for k in (0, 1))
+    return math.log(1 + math.exp(worse - better))
+
+
+def dpop(logp, ref_logp, mask, *, beta=0.3, lam=50.0):
+    better, worse = (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) for k in (0, 1))
+    lost = -better if better < 0 else 0.0
+    return _not_chosen(beta * better - beta * worse - beta * lam * lost)
+
+
+def r_dpo(logp, ref_logp, mask, *, beta=0.1, alpha=0.01):
+    chosen = _chosen(logp, ref_logp, mask, beta)
+    odds = chosen / (1 - chosen) * math.exp(alpha * sum(mask[0])) / math.exp(alpha * sum(mask[1]))
+    return -math.log(odds / (1 + odds))
+
+
+def odpo(logp, ref_logp, mask, label, *, beta=0.1, alpha=1.0):
+    if label[0] <= label[1]:
+        return 0.0
+    chosen = _chosen(logp, ref_logp, mask, beta)
+    odds = chosen / (1 - chosen) / (label[0] - label[1]) ** alpha
+    return -math.log(odds / (1 + odds))
+
+
+def modpo(logp, ref_logp, mask, reward, *, beta=0.1, share=0.5):
+    better, worse = (
+        beta / share * (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k])) - (1 - share) / share * reward[k]
+        for k in (0, 1)
+    )
+    return _not_chosen(better - worse)
+
+
+def mm_dpo(logp, ref_logp, mask, reward, *, beta=0.1, weight=0.5, steepness=0.5):
+    scale = 1 + weight - weight * math.exp(steepness * reward[1]) / math.exp(steepness * reward[0])
+    return -math.log(_chosen(logp, ref_logp, mask, beta * scale))
+
+
+def wpo(logp, ref_logp, mask, *, beta=0.1):
+    likely = math.prod(math.exp(_average(x, m)) for x, m in zip(logp, mask, strict=True))
+    return -likely * math.log(_chosen(logp, ref_logp, mask, beta))
+
+
+def rebel(logp, old_logp, mask, reward, *, eta=1.0):
+    first, second = ((_total(logp[k], mask[k]) - _total(old_logp[k], mask[k])) / eta for k in (0, 1))
+    return (first - second - (reward[0] - reward[1])) ** 2
+
+
+def nca(logp, ref_logp, mask, *, beta=0.1):
+    better, worse = (math.exp(beta * (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]))) for k in (0, 1))
+    return -math.log(better / (1 + better)) + math.log(1 + better) / 2 + math.log(1 + worse) / 2
+
+
+def apo_zero(logp, ref_logp, mask, *, beta=0.1):
+    better, worse = (math.exp(beta * (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]))) for k in (0, 1))
+    return 1 - better / (1 + better) + worse / (1 + worse)
+
+
+def apo_down(logp, ref_logp, mask, *, beta=0.1):
+    better = math.exp(beta * (_total(logp[0], mask[0]) - _total(ref_logp[0], mask[0])))
+    return better / (1 + better) + 1 - _chosen(logp, ref_logp, mask, beta)
+
+
+def simpo(logp, mask, *, beta=2.0, gamma=1.0):
+    better, worse = (beta * _average(logp[k], mask[k]) for k in (0, 1))
+    return _not_chosen(better - worse - gamma)
+
+
+def cpo(logp, mask, *, beta=0.1):
+    better, worse = (math.exp(_total(logp[k], mask[k])) ** beta for k in (0, 1))
+    return -math.log(better / (better + worse))
+
+
+def orpo(logp, mask):
+    better, worse = (math.exp(_average(logp[k], mask[k])) for k in (0, 1))
+    ratio = better / (1 - better) / (worse / (1 - worse))
+    return -math.log(ratio / (1 + ratio))
+
+
+def slic_hf(logp, mask, *, margin=1.0):
+    better, worse = (_total(logp[k], mask[k]) for k in (0, 1))
+    return margin + worse - better if better < margin + worse else 0.0
+
+
+def cpl(logp, mask, *, alpha=0.1, gamma=1.0, bias=1.0):
+    better, worse = (
+        sum(gamma**n * alpha * x for n, x in enumerate(x for x, m in zip(logp[k], mask[k], strict=True) if m))
+        for k in (0, 1)
+    )
+    return -math.log(math.exp(better) / (math.exp(better) + math.exp(bias * worse)))
+
+
+def nll_of_best(logp, mask):
+    return -_total(logp[0], mask[0])
+
+
+def nll_of_best_per_token(logp, mask):
+    return -_average(logp[0], mask[0])
 
 
 def kto(logp, ref_logp, mask, label, reference_point, *, beta=0.1, desirable=1.0, undesirable=1.0):
@@ -324,6 +466,21 @@ def _ranked(strengths):
 
 def _total(xs, mask):
     return math.fsum(x for x, m in zip(xs, mask, strict=True) if m)
+
+
+def _average(xs, mask):
+    return _total(xs, mask) / sum(mask) if any(mask) else 0.0
+
+
+def _chosen(logp, ref_logp, mask, beta):
+    """The probability with which the first of two is chosen for having become likelier."""
+    likelier = [math.exp(_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k])) for k in (0, 1)]
+    return likelier[0] ** beta / (likelier[0] ** beta + likelier[1] ** beta)
+
+
+def _not_chosen(gap):
+    """-log sigmoid(gap), also where the gap is far from 0."""
+    return max(0.0, -gap) + math.log(1 + math.exp(-abs(gap)))
 
 
 def _flat(batch):

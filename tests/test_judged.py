@@ -96,3 +96,15 @@ def test_a_selection_of_places_puts_the_responses_in_that_order():
     assert pairs["ids"].tolist() == [ANSWERS[[42, 0]].tolist(), ANSWERS[[21, 0]].tolist()]
     assert pairs.lengths.tolist() == [[3, 3], [3, 3]]
     assert pairs["weight"].tolist() == [2.0, 3.0]
+
+
+def test_judged_pairs_are_paid_before_they_are_learnt_from_where_a_method_reads_a_reward():
+    def first_digit(prompt, response, *, times):
+        return times * float(response[0])
+
+    def gained(times):
+        recipe = settling(method("modpo")(reward=bind(first_digit, times=times), share=0.1, batch=1))
+        return learn(thumbs("0", 0.0, 1.0), recipe=replace(recipe, steps=5))[-1]["preferred_gained"]
+
+    assert gained(-5.0) > 0.1, "the first answer begins with 0 and is paid more: it is not far enough ahead"
+    assert abs(gained(5.0)) < 1e-6, "it is further ahead than what it is paid less would have it"

@@ -33,6 +33,8 @@ EQUIVALENT = {
         "torch.where(there, reward, 0.0).sum(-1, keepdim=True) -> torch.where(there, reward, 0.0).sum(1, keepdim=True)",
     },
     "kway_choice": {"log_softmax(standing, -1) -> log_softmax(standing, 1)"},
+    # A gap loses the constant that the two differ by.
+    "_link": {"(-power * ratio).expm1() -> (-power * ratio).exp()"},
     # A tensor P has no axis after which the new one could stand but its only one.
     "kto": {"reference_point.detach().unsqueeze(-1) -> reference_point.detach().unsqueeze(1)"},
     # Where all or none are right any share will do: it is weighed by 0.

@@ -51,3 +51,16 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     close = get_close_matches(word, list(known), n=1)
     return f" Did you mean `{close[0]}`?" if close else ""
+
+
+def above_zero(function: str, **knobs: float) -> None:
+    """Refuse knobs of a function that have no meaning at 0 or below.
+
+    Raises:
+        RecipeError: one of them is not above 0; names it and the function.
+
+    >>> above_zero("modpo", share=0.5)
+    """
+    for name, number in knobs.items():
+        if number <= 0:
+            raise RecipeError(f"`{name}` of `{function}` is {number:g}: it is above 0.")

@@ -26,6 +26,27 @@ def tmean(x: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor
     return tsum(x, mask) / mask.sum(-1).clamp(min=1)
 
 
+def lead(x: Num[Tensor, "P 2"]) -> Num[Tensor, "P"]:
+    """How far the first of two is ahead of the second.
+
+    >>> lead(torch.tensor([[3.0, 1.0]]))
+    tensor([2.])
+    """
+    return x[:, 0] - x[:, 1]
+
+
+def log_odds(logp: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """log( p / (1 - p) ) of a log-probability; where p rounds to 1, it is as near to 1 as numbers of this type can be.
+
+        log_odds = logp - log(1 - exp(logp))
+
+    >>> log_odds(torch.tensor([0.5, 1e-9]).log())
+    tensor([  0.0000, -20.7233])
+    """
+    below_one = logp.clamp(max=-torch.finfo(logp.dtype).eps)
+    return below_one - (-below_one.expm1()).log()
+
+
 def present(mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
     """True where a response is there: where at least one of its tokens was chosen by the model.
 

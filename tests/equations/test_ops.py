@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from oracles import batch
-from prefloop.ops import at_final, final, present, tmean, tsum, whiten
+from prefloop.ops import at_final, final, lead, log_odds, present, tmean, tsum, whiten
 
 
 @pytest.fixture(params=range(4))
@@ -36,6 +36,21 @@ def test_a_sum_and_a_mean_are_over_the_chosen_tokens(groups):
 
 def test_a_response_is_present_when_a_token_of_it_was_chosen(groups):
     near(present(groups["mask"]), [[bool(positions) for positions in prompt] for prompt in chosen(groups)])
+
+
+def test_the_lead_is_that_of_the_first_of_two(groups):
+    two = groups["score"][:, :2]
+    near(lead(two), [a - b for a, b in two.tolist()])
+
+
+def test_log_odds_are_those_of_the_probability_and_finite_at_its_ends(groups):
+    logp = groups["logp"]
+    near(log_odds(logp), [[[x - math.log(1 - math.exp(x)) for x in row] for row in p] for p in logp.tolist()])
+    near(log_odds(torch.tensor([-800.0, -1e-12], dtype=torch.float64)), [-800.0, -1e-12 + 12 * math.log(10)])
+    ends = torch.tensor([-800.0, 0.0, -1e-30], requires_grad=True)
+    log_odds(ends).sum().backward()
+    assert bool(log_odds(ends).isfinite().all())
+    assert ends.grad.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_the_final_token_is_the_last_that_was_chosen(groups):

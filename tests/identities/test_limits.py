@@ -92,7 +92,7 @@ def test_kto_knows_nothing_when_beta_is_zero(groups):
 
 def test_kto_of_a_liked_answer_is_that_of_a_disliked_one_seen_from_the_other_side(groups):
     logp, ref_logp, mask, label, point = (groups[n] for n in ("logp", "ref_logp", "mask", "label", "reference_point"))
-    near(kto(logp, ref_logp, mask, label, point), kto(ref_logp, logp, mask, 1 - label, -point))
+    near(kto(logp, ref_logp, mask, label, point), kto(ref_logp, logp, mask, (label <= 0).double(), -point))
 
 
 def test_kto_sends_no_gradient_into_the_reference_point(groups):

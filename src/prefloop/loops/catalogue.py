@@ -7,6 +7,9 @@ from typing import Any
 from ..planning import plan
 from ..recipes import methods
 
+_PAIRS = {(): "pairs", ("label",): "rated pairs", ("target",): "pairs with strengths"}
+"""What a method that learns from pairs is given, by what it reads of what people said beside the order."""
+
 
 def catalogue() -> list[dict[str, Any]]:
     """One row for every method: name, family, paper, summary, needs.
@@ -18,7 +21,7 @@ def catalogue() -> list[dict[str, Any]]:
     for make in methods().values():
         recipe = make()
         needs = plan(recipe)
-        judged = "pairs" if needs.pairwise else "labelled answers" if needs.judged else "judged answers"
+        judged = _PAIRS[needs.judged] if needs.pairwise else "labelled answers" if needs.judged else "judged answers"
         takes = ["prompts" if recipe.sample else judged]
         roles = list(needs.roles) if recipe.objective else ["policy", *needs.roles]
         rows.append(

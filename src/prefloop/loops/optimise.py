@@ -20,7 +20,7 @@ from ..models.encode import for_model
 from ..planning import Plan, plan
 from ..recipe import Recipe
 from ..sampling.generator import Generator
-from ..scoring.scorer import score
+from ..scoring.scorer import scored
 from ..text import Group, Prompt
 from .interrupt import Patience
 from .progress import Progress, Silent
@@ -120,9 +120,7 @@ def _online(
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
         groups = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
-        batch = assemble(groups)
-        for name, scorer in recipe.score.items():
-            batch = batch.having(**{name: score(scorer, groups, networks)})
+        batch = scored(assemble(groups), recipe.score, groups, networks)
         for select in recipe.select:
             batch = batch.selected(select(batch.tensors))
         tokens = recipe.optimiser.tokens
@@ -134,7 +132,7 @@ def _online(
 def _offline(
     recipe: Recipe, needs: Plan, networks: Mapping[str, Any], judged: Sequence[Group], temperature: float
 ) -> Draw:
-    """Batches of judged data; what the frozen models think of it is worked out once, and kept for later runs."""
+    """Batches of judged data; what rewards and frozen models think of it is worked out once."""
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
@@ -144,6 +142,7 @@ def _offline(
     data = assemble([for_model(g, tokenizer, ending=ending) for g in judged] if tokenizer else judged)
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
+    data = scored(data, recipe.score, judged, networks)
     tokens = recipe.optimiser.tokens
     data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data

@@ -1,7 +1,9 @@
 """Objectives that imitate: make given tokens likelier."""
 
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
+
+from ..ops import tmean, tsum
 
 
 def nll(logp: Float[Tensor, "P K T"]) -> Float[Tensor, "P K T"]:
@@ -19,3 +21,33 @@ def nll(logp: Float[Tensor, "P K T"]) -> Float[Tensor, "P K T"]:
     tensor([[[1.5000, 0.5000]]])
     """
     return -logp
+
+
+def nll_of_best(logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P"]:
+    """Negative log-likelihood of the preferred response, which is at index 0, as a whole.
+
+        loss = -sum_t logp_0t
+
+    What keeps the preferred answer likely beside a loss that only compares: CPO (Xu et al. 2024, arXiv 2401.08417) and
+    RPO (Liu et al. 2024, arXiv 2405.16436) add it to a loss on pairs. A long answer weighs more than a short one.
+
+    >>> import torch
+    >>> nll_of_best(torch.tensor([[[-1.5, -0.5], [-9.0, -9.0]]]), torch.ones(1, 2, 2))
+    tensor([2.])
+    """
+    return -tsum(logp, mask)[:, 0]
+
+
+def nll_of_best_per_token(logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P"]:
+    """Negative log-likelihood of the preferred response, which is at index 0, for each of its tokens.
+
+        loss = -mean_t logp_0t
+
+    The first term of ORPO (Hong et al. 2024, arXiv 2403.07691, equation 6), for which every answer weighs the same,
+    whatever its length.
+
+    >>> import torch
+    >>> nll_of_best_per_token(torch.tensor([[[-1.5, -0.5], [-9.0, -9.0]]]), torch.ones(1, 2, 2))
+    tensor([1.])
+    """
+    return -tmean(logp, mask)[:, 0]

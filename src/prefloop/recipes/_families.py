@@ -76,6 +76,45 @@ REFERENCE = {"ref": Model(source="policy")}
 """A frozen copy of the policy as it is at the start."""
 
 
+class Direct(TypedDict, total=False):
+    """The knobs of every method that learns from judged answers without a reward model."""
+
+    model: str
+    lr: float | Dial
+    batch: int
+    epochs: int
+
+
+def direct(
+    *,
+    name: str,
+    paper: str,
+    summary: str,
+    objective: tuple[Term, ...],
+    derive: tuple[Bound, ...] = (),
+    score: Mapping[str, Bound] | None = None,
+    models: Mapping[str, Model] = REFERENCE,
+    model: str = SMOLLM2,
+    lr: float | Dial = 1e-5,
+    batch: int = 16,
+    epochs: int = 1,
+) -> Recipe:
+    """A policy that learns from judged answers, held to a reference unless `models` names none."""
+    return Recipe(
+        name=name,
+        family="direct",
+        paper=paper,
+        summary=summary,
+        models={"policy": Model(source=model, train=True), **models},
+        score=score or {},
+        derive=derive,
+        objective=objective,
+        optimiser=Optimiser(lr=lr),
+        batch=batch,
+        epochs=epochs,
+    )
+
+
 class Fitted(TypedDict, total=False):
     """The knobs of every reward model.
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..batch import Batch
 from ..binding import Bound
 from ..errors import RewardError
 from ..models.decoder import Decoder
@@ -37,6 +38,11 @@ def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder])
         for g in groups
     ]
     return _checked(scorer, groups, rows)
+
+
+def scored(batch: Batch, scorers: Mapping[str, Bound], groups: Sequence[Group], models: Mapping[str, Decoder]) -> Batch:
+    """The batch with what each of a recipe's scorers gives the groups it was made of, by name."""
+    return batch.having(**{name: score(scorer, groups, models) for name, scorer in scorers.items()})
 
 
 def _call(scorer: Bound, arguments: tuple[Any, ...], knobs: Mapping[str, Any], where: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +17,10 @@ from ..learning.update import Dials, update, with_frozen
 from ..loops.optimise import optimise
 from ..planning import plan
 from ..recipe import Optimiser, Recipe
-from ..scoring.scorer import score
+from ..scoring.scorer import scored
+from ..text import Response
 from .problem import PROMPT, REWARD, reference
-from .tabular import ANSWERS, PREFIXES, Critic, Policy, RewardModel, TabularGenerator, group, response
+from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
 
@@ -47,21 +49,27 @@ def from_samples(recipe: Recipe) -> Policy:
 
 
 def from_population(
-    recipe: Recipe, answers: Tensor, probability: Tensor, *, labels: Tensor | None = None, steps: int = 150
+    recipe: Recipe,
+    answers: Tensor,
+    probability: Tensor,
+    *,
+    labels: Tensor | None = None,
+    targets: Tensor | None = None,
+    drawn: Sequence[Response] = WHOLE,
+    steps: int = 150,
 ) -> dict[str, Any]:
     """The networks after a recipe has learnt from all the data there is, each row as important as it is probable.
 
-    answers: places in `ANSWERS` (rows K), the best first where they are judged. probability: of each row. labels: what
-    people said of each answer (rows K), for a recipe that reads it.
+    answers: places in `drawn` (rows K), the best first where they are judged. probability: of each row. labels: what
+    people said of each answer (rows K), targets: how strongly they prefer the first (rows), for a recipe that reads it.
     """
-    drawn = [response(a) for a in ANSWERS.tolist()]
     said = [()] * len(answers) if labels is None else labels.tolist()
     groups = [group(PROMPT, [drawn[i] for i in row], ls) for row, ls in zip(answers.tolist(), said, strict=True)]
     recipe = settling(recipe)
     found, needs = networks(), plan(recipe)
-    batch = assemble(groups).having(weight=probability * len(groups))
-    for name, scorer in recipe.score.items():
-        batch = batch.having(**{name: score(scorer, groups, found)})
+    batch = scored(assemble(groups), recipe.score, groups, found).having(weight=probability * len(groups))
+    if targets is not None:
+        batch = batch.having(target=targets)
     for select in recipe.select:
         batch = batch.selected(select(batch.tensors))
     batch = with_frozen(batch, needs, found, tokens=_WHOLE, temperature=1.0)

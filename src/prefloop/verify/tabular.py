@@ -133,7 +133,29 @@ class TabularGenerator:
 
 def response(ids: Sequence[int], logp: Sequence[float] = ()) -> Response:
     """An answer as a record."""
-    return Response(text=text_of(ids), ids=tuple(ids), mask=(1,) * LENGTH, logp=tuple(logp))
+    return Response(text=text_of(ids), ids=tuple(ids), mask=(1,) * len(ids), logp=tuple(logp))
+
+
+def until_zero(ids: Sequence[int]) -> tuple[int, ...]:
+    """An answer up to its first 0, for methods to which lengths matter: 0 is then the token that ends it.
+
+    >>> until_zero((1, 0, 2))
+    (1, 0)
+    """
+    return tuple(ids[: (*ids, 0).index(0) + 1])
+
+
+WHOLE = tuple(response(a) for a in ANSWERS.tolist())
+"""Every answer (64) as a record."""
+
+ENDED = tuple(dict.fromkeys(until_zero(a) for a in ANSWERS.tolist()))
+"""The token ids of every answer that ends with its first 0 or is whole (40)."""
+
+
+def ended(distribution: Tensor) -> Tensor:
+    """The probability of each of `ENDED`, from that of every whole answer (64): those it begins share it."""
+    places = torch.tensor([ENDED.index(until_zero(a)) for a in ANSWERS.tolist()])
+    return torch.zeros(len(ENDED), dtype=distribution.dtype).index_add(0, places, distribution)
 
 
 def group(prompt: Prompt, responses: Sequence[Response], labels: Sequence[float] = ()) -> Group:
