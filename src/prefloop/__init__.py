@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "binding": ("Bound", "bind", "gives"),
-    "recipe": ("Decoding", "Lora", "Model", "Optimiser", "Recipe", "Sample", "Term"),
+    "recipe": ("Data", "Decoding", "Lora", "Model", "Optimiser", "Recipe", "Sample", "Term"),
     "dials": ("AdaptiveKL", "Linear"),
     "text": ("Answer", "Group", "Message", "Prompt", "Question", "Response"),
     "errors": ("DataError", "ModelError", "PrefloopError", "RecipeError", "RewardError", "RunError"),
