@@ -34,6 +34,7 @@ PURE_FUNCTIONS = {
     credit.grpo: ({}, {"deviation": "sample", "eps": 0.1}),
     credit.mismatched_kl: ({},),
     select.best_of: ({},),
+    select.preferred: ({},),
     select.best_and_worst: ({},),
 }
 """Every pure function, with the knobs it is tried with."""

@@ -177,6 +177,10 @@ def best_of(reward, mask):
     return [k == best for k in range(len(mask))]
 
 
+def preferred(mask):
+    return [k == 0 and any(response) for k, response in enumerate(mask)]
+
+
 def _total(xs, mask):
     return math.fsum(x for x, m in zip(xs, mask, strict=True) if m)
 

@@ -63,8 +63,8 @@ def from_hub(name: str, *, split: str) -> list[Row]:
         found = load_dataset(name, split=split)
     except Exception as error:  # whatever the hub, the network or a loading script does
         raise DataError(
-            f"`{name}` is no file or folder here, and as a data set on the Hugging Face hub its split `{split}` cannot be "
-            f"loaded ({type(error).__name__}: {error})."
+            f"`{name}` is no file or folder here, and as a data set on the Hugging Face hub its split `{split}` cannot "
+            f"be loaded ({type(error).__name__}: {error})."
         ) from error
     return [Row(place=f"{name} ({split}), row {n}", values=values) for n, values in enumerate(found, start=1)]
 
