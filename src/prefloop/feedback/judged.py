@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import DataError
@@ -16,9 +17,16 @@ from .shapes import LeftOut, Shape, lists, pairs, thumbs
 from .store import Store
 
 SHAPES = (
-    Shape(name="pairs after a conversation", columns=("conversations", "chosen", "rejected"), form="pairs", read=pairs),
+    Shape(
+        name="pairs after a conversation",
+        columns=("conversations", "chosen", "rejected"),
+        form="pairs",
+        read=partial(pairs, prompt="conversations"),
+    ),
     Shape(name="pairs", columns=("prompt", "chosen", "rejected"), form="pairs", read=pairs),
-    Shape(name="pairs of whole dialogues", columns=("chosen", "rejected"), form="pairs", read=pairs),
+    Shape(
+        name="pairs of whole dialogues", columns=("chosen", "rejected"), form="pairs", read=partial(pairs, prompt=None)
+    ),
     Shape(name="ratings", columns=("prompt", "responses", "scores"), form="ratings", read=lists),
     Shape(name="rankings, best first or with `ranks`", columns=("prompt", "responses"), form="rankings", read=lists),
     Shape(name="thumbs", columns=("prompt", "completion|response", "label|kto_tag"), form="thumbs", read=thumbs),
@@ -26,7 +34,7 @@ SHAPES = (
         name="thumbs on a conversation's last turn",
         columns=("messages|conversations", "label|kto_tag"),
         form="thumbs",
-        read=thumbs,
+        read=partial(thumbs, prompt=None),
     ),
     Shape(
         name="QA-Feedback",

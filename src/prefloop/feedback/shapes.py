@@ -61,27 +61,25 @@ def text(row: Row, *names: str) -> str:
     return value
 
 
-def pairs(row: Row) -> Iterator[Group | LeftOut]:
-    """`chosen` and `rejected`, after `prompt` or after the turns that both begin with; perhaps `target`."""
+def pairs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftOut]:
+    """`chosen` and `rejected`, after this column or after the turns that both begin with; perhaps `target`."""
     lead, better = _answer(given(row, "chosen"), f"{row.place}, `chosen`")
     other, worse = _answer(given(row, "rejected"), f"{row.place}, `rejected`")
     if lead != other:
         yield LeftOut(why="chosen and rejected answer different prompts")
         return
-    asked = _prompt(row, lead)
+    asked = _prompt(row, lead, prompt)
     if isinstance(asked, LeftOut):
         yield asked
         return
     yield Group(prompt=asked, responses=(Response(text=better), Response(text=worse)), target=_target(row))
 
 
-def thumbs(row: Row) -> Iterator[Group | LeftOut]:
-    """One answer after `prompt`, or the last turn of a conversation, and whether it was liked."""
-    said = row.values.get("completion", row.values.get("response"))
-    place = f"{row.place}, the answer"
-    lead, answer = _answer(said if said is not None else given(row, "messages", "conversations"), place)
-    asked = _prompt(row, lead)
-    liked = _label(row)
+def thumbs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftOut]:
+    """One answer after this column, or the last turn of a conversation, and whether it was liked."""
+    names = ("completion", "response") if prompt else ("messages", "conversations")
+    lead, answer = _answer(given(row, *names), f"{row.place}, `{' or '.join(names)}`")
+    asked, liked = _prompt(row, lead, prompt), _label(row)
     if isinstance(asked, LeftOut):
         yield asked
     else:
@@ -95,7 +93,7 @@ def lists(row: Row) -> Iterator[Group | LeftOut]:
     if not answers or len(leads) > 1:
         yield LeftOut(why="the responses answer different prompts" if answers else "the list is empty")
         return
-    asked = _prompt(row, leads.pop())
+    asked = _prompt(row, leads.pop(), "prompt")
     if isinstance(asked, LeftOut):
         yield asked
         return
@@ -121,11 +119,11 @@ def _answer(value: Any, place: str) -> tuple[tuple[Message, ...], str]:
     return tuple(lead), last.content
 
 
-def _prompt(row: Row, lead: tuple[Message, ...]) -> Prompt | LeftOut:
-    """The prompt of a row, of whose answers come these turns: they must be those of the prompt, where it has some."""
-    said = next((row.values[n] for n in ("prompt", "conversations") if row.values.get(n) is not None), None)
-    if said is None or "messages" in row.values:
+def _prompt(row: Row, lead: tuple[Message, ...], column: str | None) -> Prompt | LeftOut:
+    """The prompt in this column, or the turns that came with the answer: where both are there, they agree."""
+    if column is None:
         return Prompt(messages=lead) if lead else LeftOut(why="there is no prompt before the answer")
+    said = given(row, column)
     if isinstance(said, str):
         if not lead:
             return Prompt(text=said)
