@@ -15,7 +15,7 @@ from prefloop.errors import DataError, RecipeError
 from prefloop.feedback.judged import Judged
 from prefloop.learning.update import logp_in_parts
 from prefloop.loops.align import IMPLICIT, MEAN, SCORE, Align, on_data
-from prefloop.loops.judged import as_taken, judged_answers
+from prefloop.loops.judged import as_taken, judged_answers, within_context
 from prefloop.loops.networks import networks_of
 from prefloop.loops.optimise import optimise
 from prefloop.loops.progress import Silent
@@ -190,8 +190,17 @@ def test_judgements_are_turned_with_a_loss_only_where_told():
 def test_a_form_that_a_method_cannot_learn_from_is_refused():
     with pytest.raises(DataError, match="`sft` takes answers in an order, and these are thumbs"):
         as_taken(judged("thumbs", THUMBS), method("sft")())
+    with pytest.raises(DataError, match=r"`kto` takes thumbs, and these are ratings: .*into thumbs with --as"):
+        as_taken(judged("ratings", RANKED), method("kto")())
+    assert len(as_taken(judged("ratings", RANKED), method("kto")(), told="thumbs").groups) == 6
     with pytest.raises(DataError, match="`dpo` takes pairs, and these are rankings"):
         as_taken(judged("rankings", RANKED), method("dpo")(), told="rankings")
+
+
+def test_judgements_of_which_nothing_is_left_are_refused():
+    says = r"nothing is left for `dpo` to learn from: 1 thumbs were turned into 0 pairs; lost: 1 responses without"
+    with pytest.raises(DataError, match=says):
+        as_taken(judged("thumbs", THUMBS[:1]), method("dpo")(), told="pairs")
 
 
 def test_pairs_without_a_preference_are_left_out_where_only_the_order_is_read():
@@ -243,6 +252,21 @@ def test_a_reference_that_is_trained_is_refused():
 def test_answers_that_are_all_longer_than_the_context_are_refused(aligned):
     with pytest.raises(DataError, match="nothing is left to learn from: 9 of 9 left out, longer than the 128 tokens"):
         aligned(rows=[{**row, "chosen": " and on" * 100} for row in ROWS[:9]])
+
+
+def test_an_answer_may_fill_the_context_to_its_last_token(folder):
+    policy = networks_of(method("sft")(model=str(folder)), say=print)["policy"]
+
+    def size(text):
+        encoded = for_model(group("A", (text, " rain")), policy.tokenizer)
+        return len(encoded.prompt_ids) + len(encoded.responses[0].ids)
+
+    fits = "#" * (policy.context - size(""))  # a token each
+    assert size(fits) == policy.context
+    groups = [group("A", (fits, " rain")), group("A", (fits + "#", " rain"))]
+    heard = Heard()
+    assert within_context(groups, policy, say=heard.say) == groups[:1]
+    assert "has 129 with its prompt" in heard.said[0]
 
 
 def test_too_few_prompts_to_hold_any_out_are_refused(aligned):

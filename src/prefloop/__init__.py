@@ -22,6 +22,7 @@ _WHERE = {
     "models.load": ("load",),
     "sampling.local": ("LocalGenerator",),
     "sampling.vllm": ("VllmGenerator",),
+    "loops.align": ("Align",),
     "loops.run": ("Result", "run"),
     "loops.rounds": ("Rounds",),
     "loops.demo": ("demo",),

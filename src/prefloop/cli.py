@@ -307,7 +307,7 @@ def methods(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     family: Annotated[str | None, typer.Option(help="direct, online, imitation or reward.")] = None,
 ) -> None:
-    """List the published methods: name, paper, family, and what each needs.
+    """List the published methods by family: name, what each needs, and its paper.
 
     Example: `prefloop methods --family online`
     """
@@ -321,9 +321,10 @@ def methods(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    columns = ("name", "family", "needs", "paper")
-    shown = [(r["name"], r["family"], ", ".join(r["needs"]), r["paper"]) for r in rows]
-    console.print(_table(f"{len(rows)} methods", columns, shown))
+    for one in families:
+        shown = [(r["name"], ", ".join(r["needs"]), r["paper"]) for r in rows if r["family"] == one]
+        if shown:
+            console.print(_table(f"{one}: {len(shown)} methods", ("name", "needs", "paper"), shown))
 
 
 @app.command()

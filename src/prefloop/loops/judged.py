@@ -44,22 +44,25 @@ def as_taken(judged: Judged, recipe: Recipe, *, told: Form | None = None) -> Jud
         DataError: the recipe cannot learn from this form, or something would be lost on the way to one it can.
     """
     needs = plan(recipe)
-    wanted = told or _wanted(needs, judged.form)
-    if wanted is None or (needs.pairwise and wanted != "pairs"):
+    form = told or wanted(needs, judged.form)
+    if form is None or (needs.pairwise and form != "pairs"):
         raise DataError(
-            f"`{recipe.name}` takes {takes(needs)}, and these are {wanted or judged.form}: have them turned into "
-            "another form, --as pairs, or take another method."
+            f"`{recipe.name}` takes {takes(needs)}, and these are {form or judged.form}: have them turned into "
+            f"{'pairs' if needs.pairwise or not needs.judged else 'thumbs'} with --as, or take another method."
         )
-    converted = convert(judged.groups, judged.form, wanted)
+    converted = convert(judged.groups, judged.form, form)
     if converted.lost and told is None:
         raise DataError(
             f"`{recipe.name}` takes {takes(needs)}, and {len(judged.groups)} {judged.form} would give {converted}. Say "
-            f"that this is meant: --as {wanted}, or data=Data(source=..., form={wanted!r})."
+            f"that this is meant: --as {form}, or data=Data(source=..., form={form!r})."
         )
     notes = list(judged.notes)
-    if wanted != judged.form:
+    if form != judged.form:
         notes.append(f"{len(judged.groups)} {judged.form} were turned into {converted}.")
-    return _without_ties(Judged(groups=converted.groups, form=wanted, notes=tuple(notes)), needs)
+    taken = _without_ties(Judged(groups=converted.groups, form=form, notes=tuple(notes)), needs)
+    if not taken.groups:
+        raise DataError(f"nothing is left for `{recipe.name}` to learn from: {' '.join(taken.notes)}")
+    return taken
 
 
 def takes(needs: Plan) -> str:
@@ -71,10 +74,12 @@ def takes(needs: Plan) -> str:
     return "labelled answers" if "label" in needs.judged else "answers in an order"
 
 
-def _wanted(needs: Plan, given: Form) -> Form | None:
-    """The form a recipe wants of this one; `None` where it cannot learn from it."""
+def wanted(needs: Plan, given: Form) -> Form | None:
+    """The form a recipe that does not sample wants of this one; `None` where it cannot learn from it."""
     if needs.pairwise:
         return "pairs"
+    if needs.mismatched and given in ("rankings", "ratings"):
+        return None  # above which grade an answer was liked, nobody said
     if "label" in needs.judged:
         return "thumbs" if given == "pairs" else given
     return None if given == "thumbs" else given
