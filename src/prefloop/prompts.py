@@ -64,7 +64,7 @@ def load_prompts(reference: str) -> Prompts:
     train: list[Prompt] = []
     held_out: list[Prompt] = []
     for prompt, (_, split) in prompts.items():
-        apart = split == "held_out" if said else _chosen(prompt)
+        apart = split == "held_out" if said else kept_apart(prompt, _HELD_OUT_SHARE)
         (held_out if apart else train).append(prompt)
     if not train or not held_out:
         raise DataError(
@@ -74,8 +74,13 @@ def load_prompts(reference: str) -> Prompts:
     return Prompts(train=tuple(train), held_out=tuple(held_out))
 
 
-def _chosen(prompt: Prompt) -> bool:
-    return hashlib.sha256(repr(prompt).encode()).digest()[0] < 256 * _HELD_OUT_SHARE
+def kept_apart(prompt: Prompt, share: float) -> bool:
+    """Whether a prompt is among the share that is held out: told by its content alone, so that it stays there.
+
+    >>> kept_apart(Prompt(text="One"), 1.0), kept_apart(Prompt(text="One"), 0.0)
+    (True, False)
+    """
+    return hashlib.sha256(repr(prompt).encode()).digest()[0] < 256 * share
 
 
 def _parse(line: str, where: str, *, as_json: bool) -> tuple[Prompt, str | None]:

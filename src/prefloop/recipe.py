@@ -127,6 +127,27 @@ class Optimiser:
     tokens: int = 4096
 
 
+Form = Literal["pairs", "thumbs", "rankings", "ratings", "choices"]
+"""What people said of answers: which of two is better; liked or not; from best to worst; a number; the best of some."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Judged answers: where they are, and the form they are wanted in.
+
+    source: a .json, .jsonl, .jsonl.gz, .csv or .parquet file, a folder of them, a feedback store, or the id of a data
+    set on the Hugging Face hub. split: which part of a folder or of such a data set. form: turn them into this form,
+    also where something is lost on the way; without it they are only turned where nothing is.
+
+    >>> Data(source="ratings.jsonl", form="pairs").split is None
+    True
+    """
+
+    source: str
+    split: str | None = None
+    form: Form | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One method.
@@ -136,7 +157,7 @@ class Recipe:
     `batch` judged groups a step.
 
     steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
-    between two states on disk.
+    between two states on disk. data: where the judged answers are, as the `source` of `Data` or with all it can say.
     """
 
     name: str
@@ -157,7 +178,7 @@ class Recipe:
     minibatches: int = 1
     checkpoint: int = 25
     prompts: str | None = None
-    data: str | None = None
+    data: str | Data | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

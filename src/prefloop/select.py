@@ -32,6 +32,22 @@ def best_of(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Te
     return one_hot(standing.argmax(-1), there.shape[-1]).bool() & there
 
 
+def preferred(mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
+    """Keep the response that people preferred: the first, in judged data.
+
+        keep_i = [i = 0]
+
+    What supervised fine-tuning on judged answers selects: without it the rejected ones would be imitated as well. A
+    prompt whose first response is missing keeps none.
+
+    >>> import torch
+    >>> preferred(torch.tensor([[[1], [1]]]))
+    tensor([[ True, False]])
+    """
+    there = present(mask)
+    return there & (torch.arange(there.shape[-1], device=there.device) == 0)
+
+
 def best_and_worst(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Int[Tensor, "P 2"]:
     """The best-paid and the worst-paid response to each prompt, as a pair with the best first.
 

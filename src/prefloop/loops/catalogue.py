@@ -6,9 +6,7 @@ from typing import Any
 
 from ..planning import plan
 from ..recipes import methods
-
-_PAIRS = {(): "pairs", ("label",): "rated pairs", ("target",): "pairs with strengths"}
-"""What a method that learns from pairs is given, by what it reads of what people said beside the order."""
+from .judged import takes
 
 
 def catalogue() -> list[dict[str, Any]]:
@@ -21,8 +19,6 @@ def catalogue() -> list[dict[str, Any]]:
     for make in methods().values():
         recipe = make()
         needs = plan(recipe)
-        judged = _PAIRS[needs.judged] if needs.pairwise else "labelled answers" if needs.judged else "judged answers"
-        takes = ["prompts" if recipe.sample else judged]
         roles = list(needs.roles) if recipe.objective else ["policy", *needs.roles]
         rows.append(
             {
@@ -30,7 +26,7 @@ def catalogue() -> list[dict[str, Any]]:
                 "family": recipe.family,
                 "paper": recipe.paper,
                 "summary": recipe.summary,
-                "needs": [*takes, *roles],
+                "needs": ["prompts" if recipe.sample else takes(needs), *roles],
             }
         )
     return rows

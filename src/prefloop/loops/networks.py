@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from ..errors import RecipeError
 from ..models.decoder import WithoutAdapter
 from ..models.load import Fetched, fetch, load
 from ..planning import Plan, model_of, plan
 from ..recipe import Model, Recipe
+from .seeds import seed_of
 
 
 def bring(*recipes: Recipe, say: Callable[[str], None]) -> tuple[tuple[Recipe, ...], dict[str, Fetched]]:
@@ -48,3 +51,11 @@ def load_networks(
             continue
         networks[role] = load(replace(declared, source=source.source), name=role, say=say)
     return networks
+
+
+def networks_of(recipe: Recipe, *, say: Callable[[str], None]) -> dict[str, Any]:
+    """Every model a recipe needs, fetched and loaded; new heads are drawn from the recipe's own seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of(recipe.seed, "new heads"))
+        (here,), _ = bring(recipe, say=say)
+        return load_networks(here, plan(recipe), say=say)

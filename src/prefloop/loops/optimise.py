@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from ..batch import Batch, assemble
-from ..errors import DataError, PrefloopError, RunError
+from ..errors import DataError, PrefloopError, RecipeError, RunError
 from ..learning import checkpoint
 from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.remembered import remembered_logp
 from ..learning.update import Dials, update, with_frozen
-from ..models.encode import for_model
 from ..planning import Plan, plan
 from ..recipe import Recipe
 from ..sampling.generator import Generator
 from ..scoring.scorer import scored
 from ..text import Group, Prompt
 from .interrupt import Patience
+from .judged import in_tokens
 from .progress import Progress, Silent
 from .seeds import endless, seed_of
 
@@ -136,13 +136,13 @@ def _offline(
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
-    reader = networks[next(iter(needs.outputs))]
-    tokenizer = getattr(reader, "tokenizer", None)
-    ending = getattr(reader, "ending", ())
-    data = assemble([for_model(g, tokenizer, ending=ending) for g in judged] if tokenizer else judged)
+    _must_stand_apart(needs, networks)
+    data = assemble(in_tokens(judged, networks[next(iter(needs.outputs))]))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
     data = scored(data, recipe.score, judged, networks)
+    for select in recipe.select:
+        data = data.selected(select(data.tensors))
     tokens = recipe.optimiser.tokens
     data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data
@@ -151,7 +151,7 @@ def _offline(
     data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens, read=remembered_logp)
 
     def draw(step: int) -> tuple[Batch, Sequence[Group]]:
-        index = endless(len(judged), recipe.batch, step, recipe.seed, "data")
+        index = endless(len(data), recipe.batch, step, recipe.seed, "data")
         batch = with_mismatched(data.take(index), elsewhere.take(index), moving, networks, tokens=tokens)
         return batch, [judged[i] for i in index]
 
@@ -167,6 +167,13 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
             f"{bare.prompt.shown[:80]!r} {len(bare.labels)} have a label: give the group one for each, "
             "Group(..., labels=(1.0, 0.0)), 1 where people liked it and 0 where not."
         )
+    labels = {float(label > 0) if needs.mismatched else label for g in judged for label in g.labels}
+    if "label" in needs.judged and len(labels) == 1:
+        what = ("liked" if 1.0 in labels else "not liked") if needs.mismatched else f"labelled {labels.pop():g}"
+        raise DataError(
+            f"all answers that `{recipe.name}` was given are {what}, and it learns from the difference: add answers of "
+            "another label, or give pairs."
+        )
     hard = next((g for g in judged if g.target is None), None)
     if "target" in needs.judged and hard is not None:
         raise DataError(
@@ -179,6 +186,18 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
             f"`{recipe.name}` also reads each answer after a prompt that is not its own, and there is only the prompt "
             f"{judged[0].prompt.shown[:80]!r}: add judged answers to another one."
         )
+
+
+def _must_stand_apart(needs: Plan, networks: Mapping[str, Any]) -> None:
+    """Refuse a frozen model that is the trained one: it would move along, and every log-ratio to it would stay 0."""
+    for frozen in needs.frozen:
+        for trained in needs.outputs:
+            mine, theirs = (getattr(networks[role], "model", networks[role]) for role in (trained, frozen))
+            if mine is theirs:
+                raise RecipeError(
+                    f"`{frozen}` and `{trained}` are one and the same model in memory, and training would move the "
+                    f"reference along: load `{frozen}` anew, or put a copy there (copy.deepcopy)."
+                )
 
 
 def _note(metrics: Mapping[str, float]) -> str:

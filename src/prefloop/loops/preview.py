@@ -14,8 +14,10 @@ from ..prompts import OPENINGS, load_prompts
 from ..recipe import Model, Recipe
 from ..sampling.local import LocalGenerator
 from ..text import Group
+from .align import Align
+from .find import recipes_in
+from .judged import judged_answers
 from .rounds import Rounds
-from .run import judged_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +29,19 @@ class Preview:
     problems: tuple[Problem, ...]
 
 
-def preview(found: Recipe | Rounds, *, count: int, say: Callable[[str], None]) -> Preview:
+def preview(found: Recipe | Rounds | Align, *, count: int, say: Callable[[str], None]) -> Preview:
     """Sample or read `count` groups as the recipe would, in the tokens of the model it trains."""
-    recipe = found.policy if isinstance(found, Rounds) else found
+    recipe = recipes_in(found)[-1]
     plan(recipe)
     role = next((r for r, m in recipe.models.items() if m.train), "policy")
     decoder = load(Model(source=model_of(recipe, role).source), name=role, say=say)
     groups: Sequence[Group]
     sampled = found if isinstance(found, Rounds) else recipe.sample
     if sampled is not None:
-        prompts = load_prompts(found.prompts or OPENINGS)
+        prompts = load_prompts((found if isinstance(found, Rounds) else recipe).prompts or OPENINGS)
         must_fit((*prompts.train, *prompts.held_out), decoder, answer=sampled.decoding.max_tokens)
         groups = LocalGenerator(decoder).sample(prompts.train[:count], k=2, decoding=sampled.decoding, seed=recipe.seed)
     else:
-        groups = [for_model(g, decoder.tokenizer) for g in judged_answers(recipe)]
+        groups = [for_model(g, decoder.tokenizer) for g in judged_answers(recipe, say=say)]
     wrong = problems(groups, decoder.tokenizer, context=decoder.context)
     return Preview(groups=tuple(groups[:count]), tokenizer=decoder.tokenizer, problems=tuple(wrong))

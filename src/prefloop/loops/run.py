@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..errors import DataError, PrefloopError, RecipeError
+from ..errors import PrefloopError, RecipeError
 from ..evaluation.report import write_report
 from ..feedback.sources import Source
-from ..feedback.store import Store
 from ..models.decoder import Decoder
 from ..models.encode import must_fit
 from ..models.load import save
@@ -21,13 +18,13 @@ from ..prompts import OPENINGS, load_prompts
 from ..recipe import Recipe
 from ..sampling.generator import Generator
 from ..sampling.local import LocalGenerator
-from ..text import Group
-from .networks import bring, load_networks
+from .align import Align, run_align
+from .judged import judged_answers, within_context
+from .networks import networks_of
 from .optimise import optimise
 from .progress import Progress, Silent
 from .rounds import Rounds, run_rounds, save_models
 from .run_folder import RunFolder
-from .seeds import seed_of
 from .summarise import summarise
 
 
@@ -41,7 +38,7 @@ class Result:
 
 
 def run(
-    recipe: Recipe | Rounds,
+    recipe: Recipe | Rounds | Align,
     *,
     out: Path | str,
     resume: bool = False,
@@ -50,7 +47,7 @@ def run(
     sampler: Callable[[Decoder], Generator] = LocalGenerator,
     command: str = "",
 ) -> Result:
-    """Run a recipe or a whole loop into the folder `out`.
+    """Run a recipe, an alignment on judged answers, or a whole loop into the folder `out`.
 
     `people` answers the questions of a loop whose recipe says "terminal"; simulated people come with theirs. `sampler`
     makes of the policy what draws its responses: how a run samples is a matter of the machine, not of the recipe.
@@ -62,6 +59,10 @@ def run(
     try:
         if isinstance(recipe, Rounds):
             return _run_rounds(recipe, RunFolder(folder, recipe, resume=resume), people, watching, sampler, command)
+        if isinstance(recipe, Align):
+            files = RunFolder(folder, recipe, resume=resume)
+            networks = run_align(recipe, files, progress=watching)
+            return Result(folder=folder, networks=networks, metrics=files.metrics())
         if isinstance(recipe, Recipe):
             plan(recipe)
             return _run_recipe(recipe, RunFolder(folder, recipe, resume=resume), watching, sampler)
@@ -70,7 +71,7 @@ def run(
             f"{error.filename or folder}: {error.strerror or error}. What was collected is kept: mend it and --resume."
         ) from error
     raise RecipeError(
-        f"{type(recipe).__name__} cannot be run: give a Recipe or Rounds, or a function that returns one."
+        f"{type(recipe).__name__} cannot be run: give a Recipe, Align or Rounds, or a function that returns one."
     )
 
 
@@ -105,11 +106,10 @@ def _run_recipe(
     for role in needs.roles:
         model_of(recipe, role)  # refuses a model from nowhere before another one is loaded
     prompts = load_prompts(recipe.prompts or OPENINGS).train if recipe.sample is not None else ()
-    judged = judged_answers(recipe) if recipe.sample is None else ()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed_of(recipe.seed, "new heads"))
-        (here,), _ = bring(recipe, say=progress.say)
-        networks = load_networks(here, needs, say=progress.say)
+    judged = judged_answers(recipe, say=progress.say) if recipe.sample is None else ()
+    networks = networks_of(recipe, say=progress.say)
+    if recipe.sample is None:
+        judged = within_context(judged, networks[next(iter(needs.outputs))], say=progress.say)
     policy = networks.get("policy")
     if recipe.sample is not None and isinstance(policy, Decoder):
         must_fit(prompts, policy, answer=recipe.sample.decoding.max_tokens)
@@ -126,17 +126,3 @@ def _run_recipe(
     for role in needs.outputs:
         save(networks[role], folder.path / role)
     return Result(folder=folder.path, networks=networks, metrics=folder.metrics())
-
-
-def judged_answers(recipe: Recipe) -> Sequence[Group]:
-    """The judged answers of a feedback store, as pairs for a recipe on pairs."""
-    if recipe.data is None:
-        raise DataError(
-            f"`{recipe.name}` learns from judged answers: say where they are, for example "
-            "--set data=runs/demo/feedback.sqlite."
-        )
-    if not Path(recipe.data).is_file():
-        raise DataError(f"there is no feedback store {recipe.data}.")
-    with Store.open(recipe.data) as store:
-        view = store.pairs() if plan(recipe).pairwise else store.choices()
-    return [j.group for j in view]

@@ -1,0 +1,144 @@
+"""Judged answers from any source, as groups; what could not be used is counted and said."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..errors import DataError
+from ..recipe import Data, Form
+from ..text import Group
+from .files import Row, read_rows
+from .published import pandalm, qa_feedback
+from .shapes import LeftOut, Shape, lists, pairs, thumbs
+from .store import Store
+
+SHAPES = (
+    Shape(
+        name="pairs after a conversation",
+        columns=("conversations", "chosen", "rejected"),
+        form="pairs",
+        read=partial(pairs, prompt="conversations"),
+    ),
+    Shape(name="pairs", columns=("prompt", "chosen", "rejected"), form="pairs", read=pairs),
+    Shape(
+        name="pairs of whole dialogues", columns=("chosen", "rejected"), form="pairs", read=partial(pairs, prompt=None)
+    ),
+    Shape(name="ratings", columns=("prompt", "responses", "scores"), form="ratings", read=lists),
+    Shape(name="rankings, best first or with `ranks`", columns=("prompt", "responses"), form="rankings", read=lists),
+    Shape(name="thumbs", columns=("prompt", "completion|response", "label|kto_tag"), form="thumbs", read=thumbs),
+    Shape(
+        name="thumbs on a conversation's last turn",
+        columns=("messages|conversations", "label|kto_tag"),
+        form="thumbs",
+        read=partial(thumbs, prompt=None),
+    ),
+    Shape(
+        name="QA-Feedback",
+        columns=("question", "passages", "prediction 1", "preference"),
+        form="rankings",
+        read=qa_feedback,
+    ),
+    Shape(name="PandaLM", columns=("instruction", "response1", "response2", "annotator1"), form="pairs", read=pandalm),
+)
+"""Every shape that is known; the first that fits is taken."""
+_SQLITE = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Judged answers in one form, and in `notes` what was left out or changed on the way, with counts."""
+
+    groups: tuple[Group, ...]
+    form: Form
+    notes: tuple[str, ...] = ()
+
+
+def read_judged(data: Data | str) -> Judged:
+    r"""Judged answers as they lie: from a file, a folder, a data set on the Hugging Face hub, or a feedback store.
+
+    What the rows say is told from their columns (`SHAPES`). A row that lacks a field is an error; one that cannot be
+    learnt from (equal answers, an empty one, a single one) is left out and counted in `notes`.
+
+    Raises:
+        DataError: nothing to read, or not what it should be; the message has the row and the field.
+
+    >>> from tempfile import mkdtemp
+    >>> file = Path(mkdtemp()) / "pairs.csv"
+    >>> _ = file.write_text("prompt,chosen,rejected\nOne, two, 2\n")
+    >>> read_judged(str(file)).groups[0].texts
+    (' two', ' 2')
+    """
+    data = data if isinstance(data, Data) else Data(source=data)
+    if _is_store(data.source):
+        return _stored(data.source)
+    rows = read_rows(data.source, split=data.split)
+    if not rows:
+        raise DataError(f"{data.source} has no rows.")
+    shape = shape_of(rows, data.source)
+    groups: list[Group] = []
+    left: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for found in shape.read(row):
+            why = found.why if isinstance(found, LeftOut) else _useless(found, shape.form)
+            if why is not None:
+                left[why].append(row.place)
+            elif isinstance(found, Group):
+                groups.append(found)
+    notes = tuple(_said(why, places) for why, places in left.items())
+    if not groups:
+        raise DataError(f"{data.source} has nothing to learn from: {' '.join(notes)}")
+    return Judged(groups=tuple(groups), form=shape.form, notes=notes)
+
+
+def shape_of(rows: Sequence[Row], source: str) -> Shape:
+    """The shape of these rows, told from all the columns they have.
+
+    Raises:
+        DataError: none that is known; lists the known ones, and the columns.
+    """
+    columns = list(dict.fromkeys(str(name) for row in rows for name in row.values))
+    for shape in SHAPES:
+        if shape.fits(columns):
+            return shape
+    known = "\n".join(f"  {s.name}: {', '.join(c.replace('|', ' or ') for c in s.columns)}" for s in SHAPES)
+    raise DataError(
+        f"{source} has the columns {', '.join(columns) or '(none)'}, which is no known shape of judged "
+        f"answers. Rename them to one of these:\n{known}"
+    )
+
+
+def _useless(group: Group, form: Form) -> str | None:
+    """Why nothing can be learnt from a group; `None` where something can."""
+    if not group.prompt.shown.strip():
+        return "the prompt is empty"
+    if not all(t.strip() for t in group.texts):
+        return "an answer is empty"
+    if form != "thumbs" and len(group.texts) < 2:
+        return "there is one answer, and nothing to compare it with"
+    if len(set(group.texts)) < len(group.texts):
+        return "two answers are the same"
+    return None
+
+
+def _said(why: str, places: Sequence[str]) -> str:
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"{len(places)} left out, {why}: {places[0]}{more}."
+
+
+def _is_store(source: str) -> bool:
+    if "://" in source:
+        return True
+    path = Path(source).expanduser()
+    if not path.is_file():
+        return False
+    with path.open("rb") as handle:
+        return handle.read(len(_SQLITE)) == _SQLITE
+
+
+def _stored(source: str) -> Judged:
+    with Store.open(source) as store:
+        return Judged(groups=tuple(j.group for j in store.choices()), form="choices")

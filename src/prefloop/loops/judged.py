@@ -1,0 +1,146 @@
+"""The judged answers of a recipe: read, turned into the form it takes, and in its model's tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..dials import Dial
+from ..errors import DataError, RecipeError
+from ..feedback.convert import comparisons, convert
+from ..feedback.judged import Judged, read_judged
+from ..models.encode import for_model
+from ..planning import Plan, plan
+from ..recipe import Data, Form, Recipe
+from ..text import Group
+
+
+def judged_answers(recipe: Recipe, *, say: Callable[[str], None]) -> Sequence[Group]:
+    """The answers a recipe's `data` names, as it takes them; what was left out or changed is said.
+
+    Raises:
+        DataError: there are none, they are not what they should be, or they would lose something unasked.
+    """
+    if recipe.data is None:
+        raise DataError(
+            f"`{recipe.name}` learns from judged answers: say where they are, for example "
+            "--set data=runs/demo/feedback.sqlite."
+        )
+    _must_mean(recipe)
+    told = recipe.data.form if isinstance(recipe.data, Data) else None
+    judged = as_taken(read_judged(recipe.data), recipe, told=told)
+    for note in judged.notes:
+        say(note)
+    return judged.groups
+
+
+def as_taken(judged: Judged, recipe: Recipe, *, told: Form | None = None) -> Judged:
+    """Judged answers in the form a recipe takes, or in the one it is told.
+
+    Unasked they are only turned where nothing is lost: rankings without ties into pairs, pairs into thumbs.
+
+    Raises:
+        DataError: the recipe cannot learn from this form, or something would be lost on the way to one it can.
+    """
+    needs = plan(recipe)
+    form = told or wanted(needs, judged.form)
+    if form is None or (needs.pairwise and form != "pairs"):
+        raise DataError(
+            f"`{recipe.name}` takes {takes(needs)}, and these are {form or judged.form}: have them turned into "
+            f"{'pairs' if needs.pairwise or not needs.judged else 'thumbs'} with --as, or take another method."
+        )
+    converted = convert(judged.groups, judged.form, form)
+    if converted.lost and told is None:
+        raise DataError(
+            f"`{recipe.name}` takes {takes(needs)}, and {len(judged.groups)} {judged.form} would give {converted}. Say "
+            f"that this is meant: --as {form}, or data=Data(source=..., form={form!r})."
+        )
+    notes = list(judged.notes)
+    if form != judged.form:
+        notes.append(f"{len(judged.groups)} {judged.form} were turned into {converted}.")
+    taken = _without_ties(Judged(groups=converted.groups, form=form, notes=tuple(notes)), needs)
+    if any(term.objective.compares for term in recipe.objective):
+        taken = _left_out(taken, lambda g: len(g.responses) > 1, "a single answer is compared with nothing")
+    if not taken.groups:
+        raise DataError(f"nothing is left for `{recipe.name}` to learn from: {' '.join(taken.notes)}")
+    return taken
+
+
+def takes(needs: Plan) -> str:
+    """What a recipe that does not sample learns from, in words."""
+    if needs.pairwise:
+        return "pairs" + "".join(f" with a {name}" for name in needs.judged)
+    if needs.mismatched:
+        return "thumbs"
+    return "labelled answers" if "label" in needs.judged else "answers in an order"
+
+
+def wanted(needs: Plan, given: Form) -> Form | None:
+    """The form a recipe that does not sample wants of this one; `None` where it cannot learn from it."""
+    if needs.pairwise:
+        return "pairs"
+    if needs.mismatched and given in ("rankings", "ratings"):
+        return None  # above which grade an answer was liked, nobody said
+    if "label" in needs.judged:
+        return "thumbs" if given == "pairs" else given
+    return None if given == "thumbs" else given
+
+
+def _without_ties(judged: Judged, needs: Plan) -> Judged:
+    """Leave out what has no order, where the order is all that is read."""
+    if needs.judged:
+        return judged
+    return _left_out(
+        judged, lambda g: g.target != 0.5 and next(comparisons(g), None) is not None, "nothing in them was preferred"
+    )
+
+
+def _left_out(judged: Judged, serves: Callable[[Group], bool], why: str) -> Judged:
+    """Only the groups that serve; the others are counted."""
+    kept = tuple(g for g in judged.groups if serves(g))
+    out = len(judged.groups) - len(kept)
+    return replace(judged, groups=kept, notes=(*judged.notes, f"{out} left out, {why}.") if out else judged.notes)
+
+
+def _must_mean(recipe: Recipe) -> None:
+    """Refuse a `beta` that turns an objective off or over."""
+    for term in recipe.objective:
+        beta = term.objective.knobs.get("beta")
+        beta = beta.start() if isinstance(beta, Dial) else beta
+        if isinstance(beta, (int, float)) and not beta > 0:
+            raise RecipeError(
+                f"`beta` of `{term.objective.name}` is {beta}: at 0 nothing is learnt, and below it what people "
+                "prefer is avoided. Give a number above 0, such as 0.1."
+            )
+
+
+def in_tokens(groups: Sequence[Group], network: Any) -> Sequence[Group]:
+    """The groups in a network's own tokens; as they are for one that reads no text."""
+    tokenizer = getattr(network, "tokenizer", None)
+    if tokenizer is None:
+        return groups
+    ending = getattr(network, "ending", ())
+    return [for_model(g, tokenizer, ending=ending) for g in groups]
+
+
+def within_context(groups: Sequence[Group], network: Any, *, say: Callable[[str], None]) -> Sequence[Group]:
+    """The groups without those that a network cannot read to the end, which are counted and said.
+
+    Raises:
+        DataError: none is left.
+    """
+    if not network.context:
+        return groups
+    sizes = [max(len(g.prompt_ids) + len(r.ids) for r in g.responses) for g in in_tokens(groups, network)]
+    long = [(g, size) for g, size in zip(groups, sizes, strict=True) if size > network.context]
+    if long:
+        group, size = long[0]
+        what = (
+            f"{len(long)} of {len(groups)} left out, longer than the {network.context} tokens that {network.name} "
+            f"reads: the first, after {group.prompt.shown[:60]!r}, has {size} with its prompt."
+        )
+        if len(long) == len(groups):
+            raise DataError(f"nothing is left to learn from: {what}")
+        say(what)
+    return [g for g, size in zip(groups, sizes, strict=True) if size <= network.context]
