@@ -1,7 +1,7 @@
 """Prefloop's side: `python -m bench.ours TASK MODEL STEPS`, through what a program of a user's own would call."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,8 +57,8 @@ def _group(task: str, pair: data.Pair) -> Group:
     return Group(prompt=Prompt(text=pair.prompt), responses=tuple(Response(text=t) for t in texts), labels=labels)
 
 
-def main(task: str, model: str, steps: int) -> None:
-    turns = Turns()
+def main(task: str, model: str, steps: int, *, ended: Callable[[int], None]) -> None:
+    """Run so many steps of a task; `ended` is told after each how many tokens it worked on."""
     method = recipe(task, model, steps)
     networks = load_networks(method, plan(method))
     first = next(iter(networks.values()))
@@ -67,7 +67,7 @@ def main(task: str, model: str, steps: int) -> None:
     def on_step(step: int, metrics: dict[str, float], groups: Sequence[Group]) -> None:
         if metrics.get("tokens_sampled", size) != size:
             raise ValueError(f"step {step} sampled {metrics['tokens_sampled']} tokens, not {size}")
-        turns.ended(size)
+        ended(size)
 
     if method.sample is None:
         optimise(method, networks=networks, judged=judged(task, first.tokenizer, steps), on_step=on_step)
@@ -80,4 +80,4 @@ def main(task: str, model: str, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), ended=Turns().ended)
