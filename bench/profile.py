@@ -47,9 +47,8 @@ def table(events: Iterable[Any], seconds: float) -> str:
     spent[REST] += seconds - sum(spent.values())
     lines = []
     for name in (*KINDS, REST):
-        rate = (
-            f"{flops[name] / 1e12:5.2f} TFLOP at {flops[name] / spent[name] / 1e12:.2f} TFLOP/s" if flops[name] else ""
-        )
+        done = flops[name] / 1e12
+        rate = f"{done:5.2f} TFLOP at {done / spent[name]:.2f} TFLOP/s" if done > 0.01 else ""
         lines.append(f"{name:46} {spent[name]:6.2f} s {spent[name] / seconds:5.0%}  {rate}".rstrip())
     return "\n".join([*lines, f"{'in all':46} {seconds:6.2f} s"])
 

@@ -1,9 +1,13 @@
 """Shape annotations of the pure layer are enforced in every test; tiny models on disk are made once."""
 
+import os
 import signal
 
 import pytest
 from jaxtyping import install_import_hook
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # the workers have the cores between them
 
 PURE = ("objectives", "shaping", "credit", "select", "ops", "reduce")
 

@@ -178,3 +178,15 @@ def test_without_a_compiler_formulas_run_as_they_are(monkeypatch, caplog):
     assert double(torch.tensor([2.0])).item() == 4
     assert not compiled._available
     assert "uncompiled" in caplog.text
+
+
+def test_formulas_run_as_written_where_a_compiler_is_not_worth_its_start(monkeypatch):
+    asked = []
+    monkeypatch.setattr(compiled, "_available", True)
+    monkeypatch.setattr(torch, "compile", lambda formula, **_: lambda x: asked.append("compiled") or formula(x))
+    double = compiled.compiled(lambda x: 2 * x)
+    with compiled.as_written():
+        assert float(double(torch.ones(2**16))[0]) == 2.0
+    assert asked == []
+    double(torch.ones(2**16))
+    assert asked == ["compiled"]

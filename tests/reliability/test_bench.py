@@ -3,9 +3,10 @@
 import itertools
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
-from bench import compare, data
+from bench import compare, data, profile
 
 # A side that notes when it works: each step takes a tenth of a second.
 SIDE = """
@@ -88,3 +89,23 @@ def test_tokens_count_the_prompt_once_for_each_answer():
     assert data.tokens("sft") == sum(data.PROMPTS) + 112 + 60 + 128 + 108
     assert data.tokens("dpo") == data.tokens("sft") + sum(data.PROMPTS) + 70 + 105 + 64 + 92
     assert data.tokens("ppo") == 16 * 48
+
+
+def test_a_profile_counts_every_second_once_and_by_its_kind():
+    def event(key, seconds, flops=0):
+        return SimpleNamespace(key=key, self_cpu_time_total=1e6 * seconds, flops=flops)
+
+    events = [event("aten::mm", 2.0, 1e12), event("aten::bmm", 0.5), event("aten::mul", 0.25, 1e6), event("_Norm", 0.1)]
+    lines = [line.split() for line in profile.table(events, 4.0).splitlines()]
+    assert [line[line.index("s") - 1] for line in lines] == [
+        "2.00",
+        "0.50",
+        "0.00",
+        "0.00",
+        "0.00",
+        "0.25",
+        "1.25",
+        "4.00",
+    ]
+    assert lines[0][-5:] == ["1.00", "TFLOP", "at", "0.50", "TFLOP/s"]
+    assert "TFLOP" not in lines[5]

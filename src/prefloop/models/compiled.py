@@ -7,10 +7,11 @@ and gives the same numbers without a compiler. TORCH_COMPILE_DISABLE=1 does with
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -49,6 +50,17 @@ def compiled(formula: Callable[P, R]) -> Callable[P, R]:
 
 
 _available = True
+
+
+@contextlib.contextmanager
+def as_written() -> Iterator[None]:
+    """Run formulas uncompiled meanwhile: what is asked once is not worth the start of a compiler, seconds long."""
+    global _available
+    before, _available = _available, False
+    try:
+        yield
+    finally:
+        _available = before
 
 
 def _give_up(error: Exception) -> None:

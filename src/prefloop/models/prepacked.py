@@ -25,7 +25,7 @@ def linear(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor],
     if not packable(weight):
         return lambda x: nn.functional.linear(x, weight, bias)
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), rows)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+    return lambda x: torch.ops.mkldnn._linear_pointwise.default(x, packed, bias, "none", [], "")
 
 
 @contextlib.contextmanager
