@@ -1,0 +1,107 @@
+"""One update of any method on decoders small enough to be made on the fly, in float64, and its gradient."""
+
+import contextlib
+import inspect
+from dataclasses import replace
+from functools import cache
+
+import torch
+
+import tiny
+from prefloop.learning.local import LocalLearner
+from prefloop.learning.update import Dials, derived, loss, with_frozen
+from prefloop.models.decoder import Decoder
+from prefloop.ops import present
+from prefloop.planning import plan
+
+LISTS, PAIRS = [[5, 1, 0, 8], [11, 3, 0, 1], [2, 3, 7, 4], [6, 6, 2, 9]], [[5, 8], [3, 11], [7, 4], [1, 2]]
+"""Tokens of each answer; 0 where it is missing."""
+TRUNKS = (9, 3, 14, 5)
+"""Tokens of each prompt."""
+
+SHARED = {
+    "token": lambda mask: mask.sum(),
+    "response": lambda mask: present(mask).sum(),
+    "constant": lambda mask: present(mask).sum(),
+    "prompt": lambda mask: present(mask).any(1).sum(),
+}
+"""How many there are of what a loss is divided by."""
+
+
+def decoder(role, head, seed, dtype=torch.float64):
+    """A random decoder with this head."""
+    model = tiny.network("llama", head=head, dtype=dtype, seed=seed)
+    return Decoder(model, tiny.tokenizer(), head=head, name=role)
+
+
+lasting = cache(decoder)
+"""The same, made once: for tests that leave its weights as they are."""
+
+
+def networks(recipe, of=decoder):
+    """A decoder for every role that is trained or asked for log-probabilities."""
+    needs = plan(recipe)
+    roles = (*needs.outputs, *needs.frozen)
+    return {r: of(r, model.head, seed) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles}
+
+
+def make(recipe):
+    """Prompts and answers of several lengths with holes, an answer missing where there may be one, and all opinions."""
+    pairs = plan(recipe).pairwise and not recipe.select
+    batch = tiny.batch(TRUNKS, PAIRS if pairs else LISTS, seed=3)
+    source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
+    reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
+    likelier = reward.abs()[..., None].expand(batch["ids"].shape)
+    return batch.having(
+        reward=reward,
+        label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
+        target=torch.rand(len(batch), generator=source, dtype=torch.float64),
+        mismatched_logp=likelier,
+        ref_mismatched_logp=torch.zeros_like(likelier),
+    )
+
+
+def learner_for(recipe, models, tokens):
+    return LocalLearner(models, plan(recipe).outputs, replace(recipe.optimiser, tokens=tokens))
+
+
+def selected(recipe, batch):
+    """What the recipe's selections let go on."""
+    for select in recipe.select:
+        batch = batch.selected(select(batch.tensors))
+    return batch
+
+
+def gradients(recipe, batch, tokens=10**6):
+    """The gradient of every trained weight, by role and name, with this many tokens in a pass."""
+    models, dials = networks(recipe, lasting), Dials(recipe)
+    batch = with_frozen(selected(recipe, batch), plan(recipe), models, tokens=tokens, temperature=1.0)
+    with contextlib.closing(learner_for(recipe, models, tokens)) as learner:
+        tensors = derived(recipe, batch, learner.infer(batch), dials)
+        learner.update(batch, lambda outputs: loss(recipe, outputs, tensors, dials))
+    trained = {f"{r}/{n}": p for r in learner.networks for n, p in models[r].model.named_parameters()}
+    found = {name: p.grad for name, p in trained.items()}
+    for p in trained.values():
+        p.grad = None
+    return found
+
+
+def shares(recipe, batch):
+    """How much of the whole each prompt is, by what the recipe's terms are averaged over."""
+    counts = {SHARED[averaged_over(term)] for term in recipe.objective}
+    [count] = counts
+    mask = selected(recipe, batch)["mask"]
+    return [float(count(row) / count(mask)) for row in mask.split(1)]
+
+
+def averaged_over(term):
+    """The axis a term is averaged over: the finest of what its objective returns, unless the term names another."""
+    shape = inspect.signature(term.objective.function).return_annotation.dim_str.split()
+    return term.per or ("prompt", "response", "token")[len(shape) - 1]
+
+
+def furthest(got, want):
+    """How far two gradients are apart at most, in units of the largest element of each weight's."""
+    assert got.keys() == want.keys()
+    assert all(bool(g.count_nonzero()) for g in want.values())
+    return max(float((got[n] - g).abs().max() / g.abs().max()) for n, g in want.items())
