@@ -198,10 +198,7 @@ def test_a_form_that_a_method_cannot_learn_from_is_refused():
 
 
 def test_a_list_of_one_is_left_out_and_counted_where_answers_are_compared():
-    lone, several = (
-        Group(prompt=Prompt(text="one"), responses=(Response(text="a"),), labels=(2.0,)),
-        judged("ratings", RANKED),
-    )
+    lone, several = group("1", "a", (2.0,)), judged("ratings", RANKED)
     mixed = replace(several, groups=(lone, *several.groups))
     taken = as_taken(mixed, method("lipo-lambda")())
     assert taken.groups == several.groups

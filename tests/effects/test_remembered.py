@@ -9,9 +9,12 @@ import tiny
 from prefloop.batch import Batch
 from prefloop.learning.remembered import remembered_logp
 from prefloop.learning.update import logp_in_parts
+from prefloop.loops.optimise import optimise
 from prefloop.models.decoder import Decoder, WithoutAdapter
 from prefloop.models.load import load
 from prefloop.recipe import Lora, Model
+from prefloop.recipes import method
+from prefloop.text import Group, Prompt, Response
 
 
 class Counting:
@@ -60,6 +63,21 @@ def test_a_second_time_asks_nothing_and_gives_the_same(decoder):
     assert decoder.asked == 3
     assert torch.equal(read(decoder, data), first)
     assert decoder.asked == 3
+
+
+def test_a_second_epoch_and_a_second_run_ask_the_reference_nothing(folder, decoder):
+    def pair(n):
+        return Group(
+            prompt=Prompt(text=f"The {n} boat"), responses=(Response(text=" lay quiet"), Response(text=" rain"))
+        )
+
+    judged = [pair(n) for n in range(4)]
+    for epochs in (2, 1):
+        policy = load(Model(source=str(folder), dtype="float32", train=True), name="policy")
+        learn = method("dpo")(batch=2, epochs=epochs)
+        optimise(learn, networks={"policy": policy, "ref": decoder}, judged=judged)
+        assert policy.version == f"policy@{2 * epochs}"
+        assert decoder.asked == len(judged)
 
 
 def test_more_data_asks_about_what_is_new(decoder):
