@@ -101,7 +101,8 @@ def logprobs(*, vocabulary: int, trained: bool, tokens: int = 4096, width: int =
     hidden = torch.randn(tokens, width, dtype=torch.bfloat16, requires_grad=True)
     weight = (torch.randn(vocabulary, width, dtype=torch.bfloat16) / width).requires_grad_(trained)
     target = torch.randint(vocabulary, (tokens,))
-    token_logprobs(hidden[:8], weight[:999], None, target[:8] % 999)[0].sum().backward()  # the libraries' own buffers
+    # The libraries' own buffers, and the compiler, which starts at a formula's first large tensors.
+    token_logprobs(hidden[:128], weight[:999], None, target[:128] % 999)[0].sum().backward()
     before = _reset_peak()
     logp, _ = token_logprobs(hidden, weight, None, target)
     logp.sum().backward()

@@ -84,6 +84,7 @@ PURE_FUNCTIONS = {
     shaping.kl_in_reward: ({"beta": 0.3},),
     shaping.total_reward: ({},),
     shaping.whiten_advantage: ({},),
+    shaping.truncated_importance: ({}, {"cap": 1.3}),
     credit.gae: ({}, {"gamma": 0.9, "lam": 0.8}),
     credit.rloo: ({},),
     credit.group_mean: ({},),
@@ -128,7 +129,7 @@ def batch(seed, *, k):
     if k == 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
     names = ("value", "old_value", "returns", "token_reward", "entropy")
-    logps = ("logp", "ref_logp", "old_logp", "mismatched_logp", "ref_mismatched_logp")
+    logps = ("logp", "ref_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
     return {
         "mask": mask,
         "advantage": normal(p, k, 1 if seed % 2 else t),

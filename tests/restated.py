@@ -352,6 +352,17 @@ def whiten_advantage(advantage, mask):
     ]
 
 
+def truncated_importance(advantage, old_logp, sampled_logp, mask, *, cap=2.0):
+    rows = zip(_spread(advantage, mask), old_logp, sampled_logp, mask, strict=True)
+    return [
+        [
+            min(math.exp(old) / math.exp(drawn), cap) * a if chosen else 0.0
+            for a, old, drawn, chosen in zip(*row, strict=True)
+        ]
+        for row in rows
+    ]
+
+
 def gae(token_reward, old_value, mask, *, gamma=1.0, lam=0.95):
     advantage = [[0.0] * len(response) for response in mask]
     returns = [[0.0] * len(response) for response in mask]

@@ -66,3 +66,31 @@ def whiten_advantage(advantage: Float[Tensor, "P K #T"], mask: Num[Tensor, "P K 
              [ 0.,  1.]]])
     """
     return whiten(advantage.expand(mask.shape), mask)
+
+
+@gives("advantage")
+def truncated_importance(
+    advantage: Float[Tensor, "P K #T"],
+    old_logp: Float[Tensor, "P K T"],
+    sampled_logp: Float[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    cap: float = 2.0,
+) -> Float[Tensor, "P K T"]:
+    """Advantages weighed by how much likelier the trainer finds a token than the sampler that drew it, up to a cap.
+
+        advantage_t = min(exp(old_logp_t - sampled_logp_t), cap) A_t
+
+    A sampler that computes otherwise than the trainer (another engine, another precision) draws from another policy;
+    with the weight the mean gradient is the trainer's own again. The truncation is that of Ionides 2008, per token as
+    in V-trace (Espeholt et al. 2018, arXiv 1802.01561, section 4.1): it bounds the variance for a bias towards the
+    sampler's policy where the two differ by more than `cap`. 0 at tokens the model did not choose.
+
+    >>> import torch
+    >>> advantage, old_logp = torch.tensor([[[1.0]]]), torch.tensor([[[0.5, 0.5, 0.5]]]).log()
+    >>> sampled_logp, mask = torch.tensor([[[0.4, 0.5, 0.1]]]).log(), torch.tensor([[[1, 1, 1]]])
+    >>> truncated_importance(advantage, old_logp, sampled_logp, mask)
+    tensor([[[1.2500, 1.0000, 2.0000]]])
+    """
+    weight = (old_logp - sampled_logp).exp().clamp(max=cap)
+    return torch.where(mask.bool(), weight * advantage, 0.0)

@@ -13,7 +13,7 @@ from prefloop.learning.update import Dials, derived, loss, with_frozen
 from prefloop.planning import plan
 from prefloop.recipe import Decoding, Term
 from prefloop.recipes import method, methods
-from prefloop.shaping import kl_in_reward
+from prefloop.shaping import kl_in_reward, truncated_importance
 from prefloop.verify import verify
 from prefloop.verify.distance import (
     BOUND,
@@ -239,3 +239,33 @@ def test_the_mean_of_many_rloo_gradients_is_the_enumerated_policy_gradient(elsew
     exact = -torch.autograd.grad(worth, elsewhere.table)[0]
     assert bool(((mean - exact).abs() <= 4 * error).all())
     assert float(exact.norm()) > 10 * float(error.norm())
+
+
+def test_with_importance_weights_the_samples_of_another_policy_give_the_policys_own_gradient(elsewhere):
+    """Answers are the reference's, and only their first token is learnt: the policy's value is enumerated."""
+    groups = TabularGenerator(reference()).sample([PROMPT] * 4000, k=2, decoding=Decoding(), seed=5)
+    batch = assemble(groups)
+    first = torch.arange(batch["mask"].shape[-1]) == 0
+    reward = torch.tensor([[rises("0", text) for text in g.texts] for g in groups])
+    batch = batch.having(reward=reward, mask=batch["mask"] * first)
+
+    chosen = elsewhere.table[0, 0].softmax(-1)
+    share, reward = distribution(reference()).view(4, 16), REWARD.view(4, 16)
+    worth = (chosen * (share * reward).sum(1) / share.sum(1)).sum()
+    exact = -torch.autograd.grad(worth, elsewhere.table)[0][0, 0]
+
+    def furthest(*derive):
+        """How many standard errors the mean gradient is from the exact one."""
+        recipe = replace(paid("rloo"), derive=derive)
+        dials, needs = Dials(recipe), plan(recipe)
+
+        def gradient(one):
+            outputs = elsewhere.outputs(one, needs.outputs["policy"])
+            terms = loss(recipe, outputs, derived(recipe, one, outputs, dials), dials)
+            return torch.autograd.grad(terms, elsewhere.table)[0][0, 0]
+
+        found = torch.stack([gradient(batch.rows(i, i + 1)) for i in range(len(batch))])
+        return float(((found.mean(0) - exact).abs() / (found.std(0) / len(batch) ** 0.5)).max())
+
+    assert furthest(bind(rloo), bind(truncated_importance, cap=100.0)) < 4
+    assert furthest(bind(rloo)) > 8

@@ -71,8 +71,7 @@ class _TokenLogprobs(torch.autograd.Function):
                 d_bias = d.sum(0) if d_bias is None else d_bias + d.sum(0)
             d_hidden.append(d @ weight)
             if ctx.needs_input_grad[1]:
-                part = d.T @ h
-                d_weight = part if d_weight is None else d_weight + part
+                d_weight = d.T @ h if d_weight is None else d_weight.addmm_(d.T, h)
         return torch.cat(d_hidden), d_weight, d_bias, None, None
 
 
