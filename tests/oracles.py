@@ -47,6 +47,7 @@ PURE_FUNCTIONS = {
     margins.modpo: ({}, {"beta": 0.7, "share": 0.3}),
     margins.mm_dpo: ({}, {"beta": 0.7, "weight": 0.3, "steepness": 0.8}),
     margins.wpo: ({}, {"beta": 0.7}),
+    margins.dense_dpo: ({}, {"beta": 0.7}),
     margins.rebel: ({}, {"eta": 0.7}),
     anchored.nca: ({}, {"beta": 0.7}),
     anchored.apo_zero: ({}, {"beta": 0.7}),
@@ -93,6 +94,7 @@ PURE_FUNCTIONS = {
     credit.mismatched_kl: ({},),
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
+    credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
     select.preferred: ({},),
     select.best_and_worst: ({},),
@@ -141,6 +143,8 @@ def batch(seed, *, k):
         "target": torch.rand(p, generator=source, dtype=torch.float64),
         "reference_point": normal(p, mean=1.0),
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
+        "token_weight": 1 + normal(p, k, t).abs(),
+        "ids": torch.randint(0, 3, (p, k, t), generator=source),
     }
 
 

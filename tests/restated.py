@@ -104,6 +104,15 @@ def wpo(logp, ref_logp, mask, *, beta=0.1):
     return -likely * math.log(_chosen(logp, ref_logp, mask, beta))
 
 
+def dense_dpo(logp, ref_logp, mask, token_weight, *, beta=0.5):
+    better, worse = (
+        _total([w * (x - r) for x, r, w in zip(logp[k], ref_logp[k], token_weight[k], strict=True)], mask[k])
+        / _total(token_weight[k], mask[k])
+        for k in (0, 1)
+    )
+    return _not_chosen(beta * (better - worse))
+
+
 def rebel(logp, old_logp, mask, reward, *, eta=1.0):
     first, second = ((_total(logp[k], mask[k]) - _total(old_logp[k], mask[k])) / eta for k in (0, 1))
     return (first - second - (reward[0] - reward[1])) ** 2
@@ -438,6 +447,33 @@ def group_win_rate(reward, mask):
         statistics.fmean(1 / (1 + math.exp(reward[j] - reward[k])) for j in there) if k in there else 0.0
         for k in range(len(mask))
     ]
+
+
+def corrected(ids, mask, *, gamma=5.0):
+    places = [[t for t, m in enumerate(row) if m] for row in mask]
+    kept = _kept(*([(t, row[t]) for t in at] for row, at in zip(ids, places, strict=True)))
+    return [
+        [0.0 if not m else 1.0 if t in who else gamma for t, m in enumerate(row)]
+        for row, who in zip(mask, kept, strict=True)
+    ]
+
+
+def _kept(one, other):
+    """The places in two lists of (place, token) of the longest run they share, the first of several, and so on."""
+    runs = [
+        (-size, i, j)
+        for i in range(len(one))
+        for j in range(len(other))
+        for size in range(1, 1 + min(len(one) - i, len(other) - j))
+        if [x for _, x in one[i : i + size]] == [x for _, x in other[j : j + size]]
+    ]
+    if not runs:
+        return set(), set()
+    size, i, j = min(runs)
+    size = -size
+    before, after = _kept(one[:i], other[:j]), _kept(one[i + size :], other[j + size :])
+    here = {t for t, _ in one[i : i + size]}, {t for t, _ in other[j : j + size]}
+    return tuple(before[k] | here[k] | after[k] for k in (0, 1))
 
 
 def best_and_worst(reward, mask):

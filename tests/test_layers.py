@@ -57,7 +57,7 @@ LAYERS = (
 )
 """From the top down. What stands in one layer does not know of its neighbours."""
 PURE = {"objectives", "shaping", "credit", "select", "ops"}
-FREE = {"torch", "numpy", "jaxtyping", "typing", "math", "collections", "dataclasses", "__future__"}
+FREE = {"torch", "numpy", "jaxtyping", "typing", "math", "collections", "dataclasses", "difflib", "__future__"}
 """What the pure pieces may import from outside: no model, no file, no network."""
 
 

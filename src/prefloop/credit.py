@@ -1,8 +1,9 @@
-"""Credit: from what was paid to the advantage of each choice, or to what it is held against.
+"""Credit: from what was paid to the advantage of each choice, to what it is held against, or to what it counts.
 
 Pure functions that say what they give.
 """
 
+from difflib import SequenceMatcher
 from typing import Literal, get_args
 
 import torch
@@ -217,6 +218,33 @@ def group_win_rate(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> 
     _must_have_siblings(there)
     wins = (reward.unsqueeze(2) - reward.unsqueeze(1)).sigmoid() * there.unsqueeze(1)
     return torch.where(there, wins.sum(2) / there.sum(1, keepdim=True).clamp(min=1), 0.0)
+
+
+@gives("token_weight")
+def corrected(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"], *, gamma: float = 5.0) -> Float[Tensor, "P 2 T"]:
+    """The weight of every token of an answer and of what it was corrected from: `gamma` where they differ, 1 elsewhere.
+
+        token_weight_it = gamma    where token t of response i has no counterpart in the other response
+                          1        where it was kept
+
+    For the dense DPO of RLHF-V (Yu et al. 2023, arXiv 2312.00849), whose people rewrite only the segments that are
+    wrong; `gamma` is above 1 there. What was kept is told from the tokens: the longest run that both responses have in
+    common, and again to its left and to its right. Holes in the mask are stepped over and weigh 0.
+
+    >>> import torch
+    >>> corrected(torch.tensor([[[7, 4, 9], [7, 2, 9]]]), torch.ones(1, 2, 3))
+    tensor([[[1., 5., 1.],
+             [1., 5., 1.]]])
+    """
+    weight = gamma * mask.to(torch.get_default_dtype())
+    for tokens, chosen, heavy in zip(ids, mask.bool(), weight, strict=True):
+        better, worse = (row[there].tolist() for row, there in zip(tokens, chosen, strict=True))
+        at = [there.nonzero().flatten() for there in chosen]
+        # Without autojunk=False the common tokens of an answer longer than 200 would never count as kept.
+        for block in SequenceMatcher(None, better, worse, autojunk=False).get_matching_blocks():
+            heavy[0, at[0][block.a : block.a + block.size]] = 1.0
+            heavy[1, at[1][block.b : block.b + block.size]] = 1.0
+    return weight
 
 
 def _centred(

@@ -49,6 +49,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),
     ("reward", "P K", "scorer", "what the response is paid"),
     ("token_reward", "P K T", None, "what each token is paid"),
+    ("token_weight", "P K T", None, "how much each token of a response counts"),
     ("baseline", "P", None, "reward of a reference answer to the same prompt"),
     ("advantage", "P K T", None, "credit of each token; (P K 1) where all tokens of a response share it"),
     ("returns", "P K T", None, "what the critic should have predicted"),

@@ -26,6 +26,18 @@ def tmean(x: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor
     return tsum(x, mask) / mask.sum(-1).clamp(min=1)
 
 
+def wmean(
+    x: Float[Tensor, "P K T"], weight: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+) -> Float[Tensor, "P K"]:
+    """Mean over the tokens of each response that the model chose, by weight; 0 where none of them has any.
+
+    >>> wmean(torch.tensor([[[1.0, 9.0, 5.0]]]), torch.tensor([[[1.0, 1.0, 3.0]]]), torch.tensor([[[1, 0, 1]]]))
+    tensor([[4.]])
+    """
+    total = tsum(weight, mask)
+    return tsum(weight * x, mask) / torch.where(total == 0, 1.0, total)
+
+
 def lead(x: Num[Tensor, "P 2"]) -> Num[Tensor, "P"]:
     """How far the first of two is ahead of the second.
 

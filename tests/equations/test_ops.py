@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from oracles import batch
-from prefloop.ops import at_final, final, lead, log_odds, present, tmean, tsum, whiten
+from prefloop.ops import at_final, final, lead, log_odds, present, tmean, tsum, whiten, wmean
 
 
 @pytest.fixture(params=range(4))
@@ -32,6 +32,23 @@ def test_a_sum_and_a_mean_are_over_the_chosen_tokens(groups):
     ]
     near(tsum(logp, mask), [[math.fsum(xs) for xs in prompt] for prompt in seen])
     near(tmean(logp, mask), [[statistics.fmean(xs) if xs else 0.0 for xs in prompt] for prompt in seen])
+
+
+def test_a_mean_by_weight_is_over_the_chosen_tokens_and_0_where_nothing_weighs(groups):
+    logp, mask, weight = (groups[n] for n in ("logp", "mask", "token_weight"))
+    seen = [
+        [
+            math.fsum(weight[p, k, t].item() * logp[p, k, t].item() for t in positions)
+            / math.fsum(weight[p, k, t].item() for t in positions)
+            if positions
+            else 0.0
+            for k, positions in enumerate(prompt)
+        ]
+        for p, prompt in enumerate(chosen(groups))
+    ]
+    near(wmean(logp, weight, mask), seen)
+    near(wmean(logp, torch.ones_like(logp), mask), tmean(logp, mask).tolist())
+    near(wmean(logp, torch.zeros_like(logp), mask), torch.zeros(5, 4).tolist())
 
 
 def test_a_response_is_present_when_a_token_of_it_was_chosen(groups):

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..errors import above_zero
-from ..ops import lead, tmean, tsum
+from ..ops import lead, tmean, tsum, wmean
 
 
 def dpop(
@@ -170,6 +170,31 @@ def wpo(
     """
     weight = tmean(logp.detach(), mask).exp()
     return -weight[:, 0] * weight[:, 1] * logsigmoid(beta * lead(tsum(logp - ref_logp, mask)))
+
+
+def dense_dpo(
+    logp: Float[Tensor, "P 2 T"],
+    ref_logp: Float[Tensor, "P 2 T"],
+    mask: Num[Tensor, "P 2 T"],
+    token_weight: Float[Tensor, "P 2 T"],
+    *,
+    beta: float = 0.5,
+) -> Float[Tensor, "P"]:
+    """DPO in which some tokens count more than others, and an answer no more for being long.
+
+        h_i  = beta sum_t w_it (logp_it - ref_logp_it) / sum_t w_it
+        loss = -log sigmoid(h_0 - h_1)
+
+    Dense direct preference optimisation of RLHF-V (Yu et al. 2023, arXiv 2312.00849), w being `token_weight`: that of
+    the segments which people corrected is their gamma, and `corrected` finds them. `beta` is in units of the mean
+    log-ratio of a token, so that it is not the `beta` of `dpo`, which sums.
+
+    >>> import torch
+    >>> logp, weight = torch.tensor([[[-1.0, -1.0], [-1.0, -2.0]]]), torch.tensor([[[1.0, 3.0], [1.0, 3.0]]])
+    >>> dense_dpo(logp, torch.zeros_like(logp), torch.ones_like(logp), weight, beta=4.0)
+    tensor([0.0486])
+    """
+    return -logsigmoid(beta * lead(wmean(logp - ref_logp, token_weight, mask)))
 
 
 def rebel(
