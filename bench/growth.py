@@ -67,7 +67,8 @@ def steps(*, model: str, prompts: int, k: int, prompt: int, answer: int, shape: 
     from prefloop.recipes.sft import sft
     from prefloop.text import Group, Prompt, Response
 
-    recipe = replace(sft(model=model, batch=prompts), steps=STEPS, epochs=None)
+    # Every answer is learnt from, not only the first.
+    recipe = replace(sft(model=model, batch=prompts), select=(), steps=STEPS, epochs=None)
     networks = load_networks(recipe, plan(recipe))
     tokenizer = networks["policy"].tokenizer
     known = data.words(tokenizer)
