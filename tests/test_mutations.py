@@ -48,6 +48,7 @@ EQUIVALENT = {
         "reward.masked_fill(~there, torch.inf).flip(-1).argmin(1)",
         "torch.stack([best, worst], -1) -> torch.stack([best, worst], 1)",
     },
+    "preferred": {"there.shape[-1] -> there.shape[1]"},
     "best_of": {
         "standing.argmax(-1) -> standing.argmax(1)",
         "there.shape[-1] -> there.shape[1]",

@@ -45,7 +45,7 @@ def test_the_map_lists_importers_before_what_they_import():
 def test_set_up_is_two_commands_of_one_line():
     demo, tests = fences(README, "sh setup")
     assert demo.endswith("prefloop demo\n")
-    assert tests.endswith("pytest\n")
+    assert tests.endswith("pytest -n auto\n")
     assert demo.count("\n") == tests.count("\n") == 1
     assert all("-m venv .venv && " in line and "-c constraints.txt" in line for line in (demo, tests))
 

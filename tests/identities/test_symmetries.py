@@ -6,7 +6,14 @@ import torch
 import oracles
 from prefloop.credit import group_mean, grpo, rloo
 
-ORDERED = oracles.PAIRED | {"plackett_luce", "nll_of_best", "nll_of_best_per_token", "kway_choice", "best_and_worst"}
+ORDERED = oracles.PAIRED | {
+    "plackett_luce",
+    "nll_of_best",
+    "nll_of_best_per_token",
+    "kway_choice",
+    "best_and_worst",
+    "preferred",
+}
 TRIED = [pytest.param(f, knobs[-1], id=f.__name__) for f, knobs in oracles.PURE_FUNCTIONS.items()]
 MASKED = [case for case in TRIED if "mask" in oracles.inputs(case.values[0])]
 ROOMY = [case for case in TRIED if {"logp", "mask", "value", "entropy"} & set(oracles.inputs(case.values[0]))]
