@@ -229,7 +229,8 @@ def corrected(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"], *, gamma: f
 
     For the dense DPO of RLHF-V (Yu et al. 2023, arXiv 2312.00849), whose people rewrite only the segments that are
     wrong; `gamma` is above 1 there. What was kept is told from the tokens: the longest run that both responses have in
-    common, and again to its left and to its right. Holes in the mask are stepped over and weigh 0.
+    common, and again to its left and to its right. What was added or taken away counts as corrected too, however short.
+    Holes in the mask are stepped over and weigh 0.
 
     >>> import torch
     >>> corrected(torch.tensor([[[7, 4, 9], [7, 2, 9]]]), torch.ones(1, 2, 3))
