@@ -242,11 +242,12 @@ def test_a_stopped_alignment_leaves_the_line_that_goes_on(prefloop, here, folder
 
     monkeypatch.setattr("prefloop.loops.align.optimise", stop)
     rows = [{"prompt": str(n), "responses": [" a", " b"], "scores": [n % 2, 3]} for n in range(20)]
-    (here / "rated.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    code, out, _ = prefloop("align", "dpo", "--data", "rated.jsonl", "--as", "pairs", "--model", folder, "--out", "out")
+    file = f"{'rated ' * 20}[1].jsonl"  # longer than a line, and nothing in it is markup
+    (here / file).write_text("\n".join(map(json.dumps, rows)))
+    code, out, _ = prefloop("align", "dpo", "--data", file, "--as", "pairs", "--model", folder, "--out", "out")
     assert code == 130
-    line = f"prefloop align dpo --data rated.jsonl --model {folder} --held-out 0.1 --as pairs --out out --resume"
-    assert line in out.replace("\n", "")
+    line = f"prefloop align dpo --data '{file}' --model {folder} --held-out 0.1 --as pairs --out out --resume"
+    assert f"  {line}\n" in out
 
 
 def test_methods_are_listed_by_family(prefloop):

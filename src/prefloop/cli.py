@@ -63,7 +63,8 @@ def _resumable(hint: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.print(f"\nStopped. Everything so far is kept; go on with:\n  {hint}", highlight=False)
+        console.print("\nStopped. Everything so far is kept; go on with:")
+        console.print(f"  {hint}", highlight=False, markup=False, soft_wrap=True)  # one line, to be copied
         raise typer.Exit(130) from None
 
 

@@ -61,6 +61,13 @@ class ReadLogp(Protocol):
         ...
 
 
+def selected(recipe: Recipe, batch: Batch) -> Batch:
+    """What a recipe's selections let go on, one after the other."""
+    for select in recipe.select:
+        batch = batch.selected(select(batch.tensors))
+    return batch
+
+
 @torch.no_grad()
 def logp_in_parts(network: Network, batch: Batch, *, tokens: int, temperature: float = 1.0) -> Tensor:
     """A model's log-probabilities of a batch, at most so many `tokens` at a time and without gradient."""

@@ -15,7 +15,7 @@ from ..learning import checkpoint
 from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.remembered import remembered_logp
-from ..learning.update import Dials, update, with_frozen
+from ..learning.update import Dials, selected, update, with_frozen
 from ..planning import Plan, plan
 from ..recipe import Recipe
 from ..sampling.generator import Generator
@@ -120,9 +120,7 @@ def _online(
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
         groups = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
-        batch = scored(assemble(groups), recipe.score, groups, networks)
-        for select in recipe.select:
-            batch = batch.selected(select(batch.tensors))
+        batch = selected(recipe, scored(assemble(groups), recipe.score, groups, networks))
         tokens = recipe.optimiser.tokens
         return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
 
@@ -140,9 +138,7 @@ def _offline(
     data = assemble(in_tokens(judged, networks[next(iter(needs.outputs))]))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
-    data = scored(data, recipe.score, judged, networks)
-    for select in recipe.select:
-        data = data.selected(select(data.tensors))
+    data = selected(recipe, scored(data, recipe.score, judged, networks))
     tokens = recipe.optimiser.tokens
     data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data

@@ -17,14 +17,13 @@ from ..feedback.sources import Source, chance
 from ..feedback.store import Store
 from ..learning import checkpoint
 from ..models.allocator import give_back
-from ..models.decoder import Decoder
 from ..models.encode import must_fit
 from ..models.load import save
 from ..planning import plan
 from ..prompts import OPENINGS, Prompts, load_prompts
 from ..recipe import Decoding, Model, Recipe
 from ..sampling.best import BestOf
-from ..sampling.generator import Generator
+from ..sampling.generator import Generator, Sampler
 from ..sampling.local import LocalGenerator
 from ..scoring.model import model_score, normalise
 from ..scoring.scorer import score
@@ -98,7 +97,7 @@ def run_rounds(
     *,
     people: Source,
     progress: Progress,
-    sampler: Callable[[Decoder], Generator] = LocalGenerator,
+    sampler: Sampler = LocalGenerator,
 ) -> State:
     """Run the loop, or go on with it; every stage that the folder lists as done is taken from there."""
     state = _begin(rounds, folder, people, progress, sampler)
@@ -113,9 +112,7 @@ def run_rounds(
     return state
 
 
-def _begin(
-    rounds: Rounds, folder: RunFolder, people: Source, progress: Progress, sampler: Callable[[Decoder], Generator]
-) -> State:
+def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress, sampler: Sampler) -> State:
     if rounds.policy.sample is not None and rounds.policy.objective and rounds.policy.steps is None:
         raise RunError(f"`{rounds.policy.name}` samples without end: give it `steps`.")
     needs, fitted = plan(rounds.policy), plan(rounds.reward)  # refuses a bad recipe before anything is loaded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ..models.load import save
 from ..planning import model_of, plan
 from ..prompts import OPENINGS, load_prompts
 from ..recipe import Recipe
-from ..sampling.generator import Generator
+from ..sampling.generator import Sampler
 from ..sampling.local import LocalGenerator
 from .align import Align, run_align
 from .judged import judged_answers, within_context
@@ -44,7 +43,7 @@ def run(
     resume: bool = False,
     people: Source | None = None,
     progress: Progress | None = None,
-    sampler: Callable[[Decoder], Generator] = LocalGenerator,
+    sampler: Sampler = LocalGenerator,
     command: str = "",
 ) -> Result:
     """Run a recipe, an alignment on judged answers, or a whole loop into the folder `out`.
@@ -80,7 +79,7 @@ def _run_rounds(
     folder: RunFolder,
     people: Source | None,
     progress: Progress,
-    sampler: Callable[[Decoder], Generator],
+    sampler: Sampler,
     command: str,
 ) -> Result:
     source = people or rounds.people
@@ -95,9 +94,7 @@ def _run_rounds(
     return Result(folder=folder.path, networks=state.networks, metrics=folder.metrics())
 
 
-def _run_recipe(
-    recipe: Recipe, folder: RunFolder, progress: Progress, sampler: Callable[[Decoder], Generator]
-) -> Result:
+def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress, sampler: Sampler) -> Result:
     needs = plan(recipe)
     if not recipe.objective:
         raise RecipeError(

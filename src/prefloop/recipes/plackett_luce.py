@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from ..binding import bind
 from ..objectives.lists import plackett_luce as objective
-from ..recipe import Model, Optimiser, Recipe, Term
-from . import SMOLLM2
-from ._families import REFERENCE
+from ..recipe import Recipe, Term
+from ._families import Direct, direct
 
 
-def plackett_luce(
-    *,
-    model: str = SMOLLM2,
-    beta: float = 0.1,
-    lr: float = 1e-5,
-    batch: int = 16,
-    epochs: int = 1,
-) -> Recipe:
+def plackett_luce(*, beta: float = 0.1, **common: Unpack[Direct]) -> Recipe:
     """Learn from answers ranked from best to worst, as DPO learns from pairs."""
-    return Recipe(
+    return direct(
         name="plackett-luce",
-        family="direct",
         paper="Rafailov et al. 2023, arXiv 2305.18290, appendix A.3",
         summary="learns from rankings of answers without a reward model",
-        models={"policy": Model(source=model, train=True), **REFERENCE},
         objective=(Term(objective=bind(objective, beta=beta)),),
-        optimiser=Optimiser(lr=lr),
-        batch=batch,
-        epochs=epochs,
+        **common,
     )

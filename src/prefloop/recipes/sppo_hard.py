@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from ..binding import bind
 from ..objectives.singles import sppo_hard as objective
-from ..recipe import Model, Optimiser, Recipe, Term
-from . import SMOLLM2
-from ._families import REFERENCE
+from ..recipe import Recipe, Term
+from ._families import Direct, direct
 
 
-def sppo_hard(
-    *,
-    model: str = SMOLLM2,
-    beta: float = 0.1,
-    lr: float = 5e-6,
-    batch: int = 16,
-    epochs: int = 1,
-) -> Recipe:
+def sppo_hard(*, beta: float = 0.1, **common: Unpack[Direct]) -> Recipe:
     """Move each answer of a pair to a log-ratio of its own: the preferred one wins, the other loses."""
-    return Recipe(
+    common.setdefault("lr", 5e-6)
+    return direct(
         name="sppo-hard",
-        family="direct",
         paper="Wu et al. 2024, arXiv 2405.00675, equation 4.7 with win rates of 1 and 0",
         summary="moves the two answers of a pair by half of 1 / beta each, up and down",
-        models={"policy": Model(source=model, train=True), **REFERENCE},
         objective=(Term(objective=bind(objective, beta=beta)),),
-        optimiser=Optimiser(lr=lr),
-        batch=batch,
-        epochs=epochs,
+        **common,
     )

@@ -27,6 +27,10 @@ class Generator(Protocol):
         ...
 
 
+Sampler = Callable[[Decoder], Generator]
+"""What makes of a policy that which draws its responses: how a run samples, which no recipe says."""
+
+
 def end_tokens(decoder: Decoder) -> set[int]:
     """The tokens that end a response: those of the model's generation config and the tokenizer's own."""
     config = decoder.base.generation_config

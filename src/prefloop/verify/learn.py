@@ -13,7 +13,7 @@ from ..batch import assemble
 from ..dials import Linear
 from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
-from ..learning.update import Dials, update, with_frozen
+from ..learning.update import Dials, selected, update, with_frozen
 from ..loops.optimise import optimise
 from ..planning import plan
 from ..recipe import Optimiser, Recipe
@@ -70,8 +70,7 @@ def from_population(
     batch = scored(assemble(groups), recipe.score, groups, found).having(weight=probability * len(groups))
     if targets is not None:
         batch = batch.having(target=targets)
-    for select in recipe.select:
-        batch = batch.selected(select(batch.tensors))
+    batch = selected(recipe, batch)
     batch = with_frozen(batch, needs, found, tokens=_WHOLE, temperature=1.0)
     learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser), Dials(recipe)
     elsewhere = mismatch(batch)
