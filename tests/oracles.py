@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import restated
-from prefloop import credit, select, shaping
+import restated_rewards
+from prefloop import credit, select
 from prefloop.binding import Bound
 from prefloop.errors import RecipeError
 from prefloop.objectives import (
@@ -24,6 +25,7 @@ from prefloop.objectives import (
     rewards,
     singles,
 )
+from reward_oracles import OF_THE_WHOLE_BATCH, PAID
 
 PURE_FUNCTIONS = {
     pairs.dpo: ({}, {"beta": 0.7, "smoothing": 0.2}),
@@ -82,10 +84,7 @@ PURE_FUNCTIONS = {
     penalties.kl_k2: ({},),
     penalties.kl_k3: ({},),
     penalties.entropy: ({},),
-    shaping.kl_in_reward: ({"beta": 0.3},),
-    shaping.total_reward: ({},),
-    shaping.whiten_advantage: ({},),
-    shaping.truncated_importance: ({}, {"cap": 1.3}),
+    **PAID,
     credit.gae: ({}, {"gamma": 0.9, "lam": 0.8}),
     credit.rloo: ({},),
     credit.group_mean: ({},),
@@ -102,7 +101,7 @@ PURE_FUNCTIONS = {
 """Every pure function, with the knobs it is tried with."""
 
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
-WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
+WHOLE_BATCH = {f.__name__ for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
 COMPARES_SIBLINGS = {
     f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, credit.group_win_rate, select.best_and_worst)
 }
@@ -130,12 +129,17 @@ def batch(seed, *, k):
     mask[..., 1] = 1
     if k == 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
-    names = ("value", "old_value", "returns", "token_reward", "entropy")
-    logps = ("logp", "ref_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
+    names = ("value", "old_value", "returns", "token_reward", "entropy", "token_score", "potential")
+    logps = ("logp", "ref_logp", "dpo_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
+    paid = normal(p, k, mean=1.0)
     return {
         "mask": mask,
+        "ended": torch.randint(0, 2, (p, k), generator=source),
+        "step_end": (mask * torch.randint(0, 2, (p, k, t), generator=source)).double(),
+        "baseline": normal(p) if seed % 2 else torch.stack([normal(p), paid[:, 0], normal(p, mean=1.0)], -1),
+        "channels": normal(p, k, 3),
         "advantage": normal(p, k, 1 if seed % 2 else t),
-        "reward": normal(p, k, mean=1.0),
+        "reward": paid,
         "score": normal(p, k, scale=2.0),
         **{name: normal(p, k, t, mean=-1.0) for name in names},
         **{name: -normal(p, k, t, mean=1.0).abs() for name in logps},
@@ -154,6 +158,8 @@ def check(function, knobs_tried):
     for knobs, k, seed in itertools.product(knobs_tried, sizes, SEEDS):
         tensors = batch(seed, k=k)
         given = {name: tensors[name] for name in inputs(function)}
+        if function.__module__.endswith(".channels"):
+            given["reward"] = tensors["channels"]
         _assert_equal(function(**given, **knobs), _restated(function, given, knobs))
     if function.__name__ in COMPARES_SIBLINGS:
         lone = torch.ones(3, 1, 2)
@@ -162,7 +168,8 @@ def check(function, knobs_tried):
 
 
 def _restated(function, given, knobs):
-    formula = getattr(restated, function.__name__)
+    name = function.__name__
+    formula = getattr(restated, name, None) or getattr(restated_rewards, name)
     if function.__name__ in WHOLE_BATCH:
         return formula(**{name: x.tolist() for name, x in given.items()}, **knobs)
     prompts = [dict(zip(given, rows, strict=True)) for rows in zip(*(x.tolist() for x in given.values()), strict=True)]

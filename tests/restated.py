@@ -335,43 +335,6 @@ def entropy(entropy):
     return [[-x for x in response] for response in entropy]
 
 
-def kl_in_reward(reward, old_logp, ref_logp, mask, *, beta):
-    paid = [[0.0] * len(response) for response in mask]
-    for k, response in enumerate(mask):
-        chosen = [t for t, m in enumerate(response) if m]
-        for t in chosen:
-            paid[k][t] = beta * ref_logp[k][t] - beta * old_logp[k][t]
-        for t in chosen[-1:]:
-            paid[k][t] += reward[k]
-    return paid
-
-
-def total_reward(token_reward, mask):
-    return [_total(x, m) for x, m in zip(token_reward, mask, strict=True)]
-
-
-def whiten_advantage(advantage, mask):
-    """About the whole batch and not one prompt, and so are its arguments."""
-    rows = [_spread(responses, m) for responses, m in zip(advantage, mask, strict=True)]
-    seen = [x for x, m in zip(_flat(rows), _flat(mask), strict=True) if m]
-    mean, deviation = statistics.fmean(seen), math.sqrt(statistics.pvariance(seen) + 1e-8)
-    return [
-        _each(lambda x, chosen: (x - mean) / deviation if chosen else 0.0, a, m)
-        for a, m in zip(rows, mask, strict=True)
-    ]
-
-
-def truncated_importance(advantage, old_logp, sampled_logp, mask, *, cap=2.0):
-    rows = zip(_spread(advantage, mask), old_logp, sampled_logp, mask, strict=True)
-    return [
-        [
-            min(math.exp(old) / math.exp(drawn), cap) * a if chosen else 0.0
-            for a, old, drawn, chosen in zip(*row, strict=True)
-        ]
-        for row in rows
-    ]
-
-
 def gae(token_reward, old_value, mask, *, gamma=1.0, lam=0.95):
     advantage = [[0.0] * len(response) for response in mask]
     returns = [[0.0] * len(response) for response in mask]

@@ -96,7 +96,7 @@ class Batch:
 
 
 def assemble(groups: Sequence[Group]) -> Batch:
-    """Groups as a batch: `ids`, `mask` and, where all have them, `sampled_logp`, `label` and `target`.
+    """Groups as a batch: `ids`, `mask`, `ended` and, where all have them, `sampled_logp`, `label` and `target`.
 
     Groups with fewer responses than the largest are filled with missing ones, whose `mask` row is zero.
 
@@ -111,18 +111,20 @@ def assemble(groups: Sequence[Group]) -> Batch:
     shape = (len(groups), width, max(longest, 1))
     ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
     logp, label, lengths = torch.zeros(shape), torch.zeros(shape[:2]), torch.zeros(shape[:2], dtype=torch.long)
+    ended = torch.zeros(shape[:2])
     for p, group in enumerate(groups):
         label[p, : len(group.labels)] = torch.tensor(group.labels)
         for k, r in enumerate(group.responses):
             n = len(r.ids)
             lengths[p, k] = n
+            ended[p, k] = float(r.finish != "length")
             ids[p, k, :n] = torch.tensor(r.ids, dtype=torch.long)
             mask[p, k, :n] = torch.tensor(r.mask, dtype=torch.long)
             logp[p, k, : len(r.logp)] = torch.tensor(r.logp)
     batch = Batch(
         trunks=tuple(torch.tensor(g.prompt_ids, dtype=torch.long) for g in groups),
         lengths=lengths,
-        tensors={"ids": ids, "mask": mask},
+        tensors={"ids": ids, "mask": mask, "ended": ended},
     )
     if all(len(r.logp) == len(r.ids) for g in groups for r in g.responses):
         batch = batch.having(sampled_logp=logp)

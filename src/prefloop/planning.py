@@ -90,6 +90,7 @@ class _Planner:
         online = recipe.sample is not None
         self._provide("ids", "sampler" if online else "data")
         self._provide("mask", "sampler" if online else "data")
+        self._provide("ended", "sampler" if online else "data")
         if online:
             self._provide("sampled_logp", "sampler")
         else:

@@ -1,0 +1,113 @@
+"""Several rewards of one response made one: the members of an ensemble, or aspects that are judged apart.
+
+They take `reward` with an axis for the channels, P K D, and give it without.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ..binding import gives
+from ..errors import RecipeError
+
+
+@gives("reward")
+def mean_channel(reward: Float[Tensor, "P K D"]) -> Float[Tensor, "P K"]:
+    """The mean of the channels.
+
+        reward = 1/D sum_d reward_d
+
+    The first of three ways to use an ensemble in Coste et al. 2023 (arXiv 2310.02743). It averages the errors that the
+    members make apart, and keeps those they share.
+
+    >>> import torch
+    >>> mean_channel(torch.tensor([[[1.0, 3.0]]]))
+    tensor([[2.]])
+    """
+    return reward.mean(-1)
+
+
+@gives("reward")
+def worst_channel(reward: Float[Tensor, "P K D"]) -> Float[Tensor, "P K"]:
+    """The lowest of the channels.
+
+        reward = min_d reward_d
+
+    Worst-case optimisation of Coste et al. 2023 (arXiv 2310.02743): to be paid, an answer has to please every member.
+
+    >>> import torch
+    >>> worst_channel(torch.tensor([[[1.0, 3.0]]]))
+    tensor([[1.]])
+    """
+    return reward.amin(-1)
+
+
+@gives("reward")
+def uncertainty_weighted(reward: Float[Tensor, "P K D"], *, lam: float = 0.1) -> Float[Tensor, "P K"]:
+    """The mean of the channels minus a price on how much they disagree, as a variance.
+
+        reward = mean_d reward_d - lam mean_d (reward_d - mean reward)^2
+
+    Uncertainty-weighted optimisation of Coste et al. 2023 (arXiv 2310.02743). The unit of `lam` is one over that of the
+    reward; `lower_bound` takes the deviation instead, and a number without a unit.
+
+    >>> import torch
+    >>> uncertainty_weighted(torch.tensor([[[1.0, 3.0]]]), lam=0.5)
+    tensor([[1.5000]])
+    """
+    return reward.mean(-1) - lam * reward.var(-1, correction=0)
+
+
+@gives("reward")
+def lower_bound(reward: Float[Tensor, "P K D"], *, deviations: float = 1.0) -> Float[Tensor, "P K"]:
+    """The mean of the channels minus some of their standard deviations.
+
+        reward = mean_d reward_d - deviations std_d reward_d
+
+    The lower confidence bound of Zhang et al. 2024 (arXiv 2401.16635). The deviation is the population's.
+
+    >>> import torch
+    >>> lower_bound(torch.tensor([[[1.0, 3.0]]]), deviations=0.5)
+    tensor([[1.5000]])
+    """
+    return reward.mean(-1) - deviations * reward.std(-1, correction=0)
+
+
+@gives("reward")
+def reward_robust(reward: Float[Tensor, "P K D"], *, nominal: float = 0.5) -> Float[Tensor, "P K"]:
+    """A mixture of what the channels say on average and of the worst that one of them says.
+
+        reward = nominal mean_d reward_d + (1 - nominal) min_d reward_d
+
+    In the form of reward-robust RLHF (Yan et al. 2024, arXiv 2409.15360), whose uncertainty set is here that of the
+    channels, and whose nominal reward is here their mean. At 1 it is `mean_channel`, at 0 `worst_channel`.
+
+    >>> import torch
+    >>> reward_robust(torch.tensor([[[1.0, 3.0]]]), nominal=0.25)
+    tensor([[1.2500]])
+    """
+    return nominal * mean_channel(reward) + (1 - nominal) * worst_channel(reward)
+
+
+@gives("reward")
+def weighted_channels(reward: Float[Tensor, "P K D"], *, weights: tuple[float, ...]) -> Float[Tensor, "P K"]:
+    """The channels, each times its weight, summed.
+
+        reward = sum_d weights_d reward_d
+
+    The plain scalarisation of several aims, as the weights of Wu et al. 2023 (arXiv 2306.01693) for relevance,
+    factuality and completeness.
+
+    Raises:
+        RecipeError: there are not as many weights as channels.
+
+    >>> import torch
+    >>> weighted_channels(torch.tensor([[[1.0, 3.0]]]), weights=(1.0, 0.5))
+    tensor([[2.5000]])
+    """
+    *_, channels = reward.shape
+    if len(weights) != channels:
+        raise RecipeError(
+            f"`weighted_channels` has {len(weights)} weights, and the reward has {channels} channels: give one for "
+            "each, in their order."
+        )
+    return reward @ reward.new_tensor(weights)
