@@ -83,6 +83,7 @@ PURE_FUNCTIONS = {
     penalties.kl_k1: ({},),
     penalties.kl_k2: ({},),
     penalties.kl_k3: ({},),
+    penalties.kl_k2_whole: ({},),
     penalties.entropy: ({},),
     **PAID,
     credit.gae: ({}, {"gamma": 0.9, "lam": 0.8}),
@@ -113,6 +114,12 @@ def inputs(function):
     return [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
+def arguments(function, tensors):
+    """What a function takes of these tensors; of the rewards, one with channels where it makes them one."""
+    channels = {"reward": tensors["channels"]} if function.__module__ == "prefloop.shaping.channels" else {}
+    return {name: {**tensors, **channels}[name] for name in inputs(function)}
+
+
 def batch(seed, *, k):
     """Random tensors by name for 5 prompts of at most `k` responses, in float64.
 
@@ -129,16 +136,12 @@ def batch(seed, *, k):
     mask[..., 1] = 1
     if k == 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
-    names = ("value", "old_value", "returns", "token_reward", "entropy", "token_score", "potential")
-    logps = ("logp", "ref_logp", "dpo_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
-    paid = normal(p, k, mean=1.0)
+    names = ("value", "old_value", "returns", "token_reward", "entropy")
+    logps = ("logp", "ref_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
+    advantage, paid = normal(p, k, 1 if seed % 2 else t), normal(p, k, mean=1.0)
     return {
         "mask": mask,
-        "ended": torch.randint(0, 2, (p, k), generator=source),
-        "step_end": (mask * torch.randint(0, 2, (p, k, t), generator=source)).double(),
-        "baseline": normal(p) if seed % 2 else torch.stack([normal(p), paid[:, 0], normal(p, mean=1.0)], -1),
-        "channels": normal(p, k, 3),
-        "advantage": normal(p, k, 1 if seed % 2 else t),
+        "advantage": advantage,
         "reward": paid,
         "score": normal(p, k, scale=2.0),
         **{name: normal(p, k, t, mean=-1.0) for name in names},
@@ -149,6 +152,13 @@ def batch(seed, *, k):
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
         "token_weight": 1 + normal(p, k, t).abs(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
+        "ended": torch.randint(0, 2, (p, k), generator=source),
+        "step_end": (mask * torch.randint(0, 2, (p, k, t), generator=source)).double(),
+        "token_score": normal(p, k, t),
+        "potential": normal(p, k, t),
+        "dpo_logp": -normal(p, k, t, mean=1.0).abs(),
+        "channels": normal(p, k, 3),
+        "baseline": normal(p) if seed % 2 else torch.stack([normal(p), paid[:, 0], normal(p, mean=1.0)], -1),
     }
 
 
@@ -156,10 +166,7 @@ def check(function, knobs_tried):
     """Raise unless the function equals its restatement, for each setting of its knobs."""
     sizes = (2,) if function.__name__ in PAIRED else (2, 4)
     for knobs, k, seed in itertools.product(knobs_tried, sizes, SEEDS):
-        tensors = batch(seed, k=k)
-        given = {name: tensors[name] for name in inputs(function)}
-        if function.__module__.endswith(".channels"):
-            given["reward"] = tensors["channels"]
+        given = arguments(function, batch(seed, k=k))
         _assert_equal(function(**given, **knobs), _restated(function, given, knobs))
     if function.__name__ in COMPARES_SIBLINGS:
         lone = torch.ones(3, 1, 2)

@@ -331,6 +331,11 @@ def kl_k3(logp, ref_logp):
     return _each(term, logp, ref_logp)
 
 
+def kl_k2_whole(logp, ref_logp, mask):
+    ratios = (_total(x, m) - _total(ref, m) for x, ref, m in zip(logp, ref_logp, mask, strict=True))
+    return [ratio**2 / 2 for ratio in ratios]
+
+
 def entropy(entropy):
     return [[-x for x in response] for response in entropy]
 

@@ -22,8 +22,7 @@ pytestmark = pytest.mark.parametrize("seed", range(3))
 
 
 def arguments(function, seed):
-    tensors = oracles.batch(seed, k=2 if function.__name__ in oracles.PAIRED else 4)
-    return {name: tensors[name] for name in oracles.inputs(function)}
+    return oracles.arguments(function, oracles.batch(seed, k=2 if function.__name__ in oracles.PAIRED else 4))
 
 
 def results(function, tensors, knobs):
@@ -49,7 +48,7 @@ def test_the_order_of_prompts_does_not_matter(function, knobs, seed):
 def test_the_order_of_responses_does_not_matter(function, knobs, seed):
     order = [2, 0, 3, 1]
     tensors = arguments(function, seed)
-    shuffled = {name: x[:, order] if x.dim() > 1 else x for name, x in tensors.items()}
+    shuffled = {name: x[:, order] if x.dim() > 1 and name != "baseline" else x for name, x in tensors.items()}
     whole = results(function, tensors, knobs)  # what is said of the prompt stays as it is
     assert_same(results(function, shuffled, knobs), [x[:, order] if x.dim() > 1 else x for x in whole])
 
