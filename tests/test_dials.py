@@ -1,8 +1,12 @@
 """Knobs that move: their settings worked out by hand, and the controller against a policy that answers to it."""
 
-import pytest
+import math
 
-from prefloop.dials import AdaptiveKL, Dial, Linear
+import pytest
+import torch
+
+from prefloop.dials import AdaptiveKL, Dial, EffectiveShare, Linear, PidKL, setting
+from prefloop.metrics import effective_share
 
 
 def test_the_kl_weight_moves_by_the_clipped_error_times_the_gain():
@@ -56,4 +60,67 @@ def test_a_line_without_warmup_starts_where_it_begins():
 def test_schedules_and_controllers_are_dials_and_numbers_are_not():
     assert isinstance(Linear(begin=0, end=1), Dial)
     assert isinstance(AdaptiveKL(target=1), Dial)
+    assert isinstance(PidKL(target=1), Dial)
+    assert isinstance(EffectiveShare(full=1), Dial)
     assert not isinstance(0.1, Dial)
+
+
+def test_the_pid_controller_by_hand():
+    controller = PidKL(target=10.0, begin=0.3, proportional=0.5, integral=0.25, derivative=2.0, clip=0.4)
+
+    def after(now, kl):
+        return controller.next(now, step=0, steps=9, metrics={"kl": kl})
+
+    once = after(controller.start(), 12.0)
+    assert once == pytest.approx([0.3 * math.exp(0.5 * 0.2 + 0.25 * 0.2 + 2 * 0.2), 0.2, 0.2], rel=1e-12)
+    twice = after(once, 9.0)
+    assert twice == pytest.approx([0.3 * math.exp(-0.5 * 0.1 + 0.25 * 0.1 - 2 * 0.3), 0.1, -0.1], rel=1e-12)
+    assert after(twice, 100.0)[1:] == pytest.approx([0.5, 0.4], rel=1e-12)  # the error is cut
+    assert setting(once) == once[0]
+
+
+def test_with_its_integral_alone_the_pid_controller_is_the_adaptive_one():
+    integral = PidKL(target=6.0, begin=0.2, proportional=0.0, integral=0.01, derivative=0.0)
+    adaptive = AdaptiveKL(target=6.0, begin=0.2, gain=0.01)
+    now, beta = integral.start(), adaptive.start()
+    for kl in (6.6, 12.0, 3.0, 5.9, 6.1):
+        now = integral.next(now, step=0, steps=9, metrics={"kl": kl})
+        beta = adaptive.next(beta, step=0, steps=9, metrics={"kl": kl})
+    assert setting(now) == pytest.approx(beta, rel=1e-5)
+    assert setting(now) != beta
+
+
+@pytest.mark.parametrize("begin", [0.05, 2.0])
+@pytest.mark.parametrize("target", [2.0, 12.0])
+def test_the_pid_controller_brings_the_kl_to_its_target_and_keeps_it_there(begin, target):
+    """The policy of the test above, which follows its weight with a delay."""
+
+    def far(controller):
+        state, kl, off = controller.start(), 0.0, []
+        for step in range(1500):
+            kl += 0.2 * (0.5 / setting(state) ** 2 - kl)
+            state = controller.next(state, step=step, steps=1500, metrics={"kl": kl})
+            off.append(abs(kl / target - 1))
+        return off
+
+    off = far(PidKL(target=target, begin=begin))
+    assert max(off[-300:]) < 0.01
+    assert off[0] > 0.2
+    assert max(far(PidKL(target=target, begin=begin, integral=0.0, proportional=0.0))[-300:]) > 0.2
+
+
+def test_a_batch_that_is_stale_is_trusted_by_its_effective_share():
+    dial = EffectiveShare(full=0.4, floor=0.25)
+    assert dial.start() == 0.4
+    shares = {1.0: 0.4, 0.5: 0.2, 0.01: 0.1}
+    for share, want in shares.items():
+        assert dial.next(0.3, step=0, steps=9, metrics={"effective_share": share}) == pytest.approx(want, rel=1e-12)
+
+
+def test_the_effective_share_counts_what_the_weights_leave_of_a_batch():
+    sampled, mask = torch.tensor([[[0.5, 0.5, 0.2, 0.9]]]).log(), torch.tensor([[[1, 1, 1, 0]]])
+    assert effective_share(sampled, sampled, mask) == pytest.approx(1.0)
+    one = torch.tensor([[[1e-6, 1e-6, 0.2, 0.9]]]).log()
+    assert effective_share(one, sampled, mask) == pytest.approx(1 / 3, rel=1e-4)
+    logp = torch.tensor([[[0.25, 0.5, 0.1, 0.1]]]).log()  # weights 1/2, 1 and 1/2
+    assert effective_share(logp, sampled, mask) == pytest.approx(4 / 1.5 / 3)

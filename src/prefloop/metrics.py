@@ -51,6 +51,17 @@ def idle_groups(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> flo
     return float((high <= low).float().mean())
 
 
+def effective_share(
+    logp: Float[Tensor, "P K T"], sampled_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+) -> float:
+    """Share of tokens that count in effect, each weighed by how much likelier the policy finds it than its sampler did.
+
+    The normalised effective sample size (sum w)^2 / (n sum w^2): 1 where all samples are the policy's own of now.
+    """
+    weight = (logp - sampled_logp).detach()[mask.bool()].exp()
+    return float(weight.sum().square() / (len(weight) * weight.square().sum()))
+
+
 def ratio_far(logp: Float[Tensor, "P K T"], old_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
     """Share of tokens whose probability moved by more than a fifth since the update began."""
     return _mean(((logp - old_logp).exp() - 1).abs().gt(0.2).float(), mask)
@@ -102,7 +113,9 @@ def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], 
     return float((returns - value)[chosen].var(correction=0) / spread.clamp(min=1e-8))
 
 
-OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, kl, entropy, length, sampler_gap, idle_groups, unexplained))
+OWN: tuple[Bound, ...] = tuple(
+    bind(f) for f in (reward, kl, entropy, length, sampler_gap, effective_share, idle_groups, unexplained)
+)
 """What makes sense of a policy's own samples."""
 
 JUDGED: tuple[Bound, ...] = tuple(

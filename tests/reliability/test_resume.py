@@ -11,7 +11,7 @@ import torch
 
 import tiny
 from prefloop.binding import bind
-from prefloop.dials import AdaptiveKL
+from prefloop.dials import AdaptiveKL, PidKL
 from prefloop.errors import RewardError, RunError
 from prefloop.learning import checkpoint
 from prefloop.loops.optimise import optimise
@@ -44,7 +44,7 @@ def recipe_of(name, reward):
         return reward(prompt, response)
 
     extra = {"passes": 2, "minibatches": 2} if name == "ppo" else {}
-    beta = AdaptiveKL(target=0.05, begin=0.3)
+    beta = (PidKL if name == "ppo" else AdaptiveKL)(target=0.05, begin=0.3)
     return replace(method(name)(reward=bind(paid), beta=beta, **KNOBS, **extra), checkpoint=2)
 
 

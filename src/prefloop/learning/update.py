@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..batch import Batch
 from ..binding import Bound
-from ..dials import Dial
+from ..dials import Dial, State, setting
 from ..errors import PrefloopError, RecipeError, RewardError
 from ..metrics import measure
 from ..planning import Plan
@@ -21,7 +21,7 @@ from .learner import Learner, Network
 
 
 class Dials:
-    """The current setting of every knob of a recipe that moves, by its path in the recipe."""
+    """What is kept of every knob of a recipe that moves, by its path in the recipe: above all its current setting."""
 
     def __init__(self, recipe: Recipe) -> None:
         """Find the dials of a recipe and set each to its start."""
@@ -35,15 +35,15 @@ class Dials:
                 self.dials[f"objective.{i}.weight"] = term.weight
         if isinstance(recipe.optimiser.lr, Dial):
             self.dials["optimiser.lr"] = recipe.optimiser.lr
-        self.now = {path: dial.start() for path, dial in self.dials.items()}
+        self.now: dict[str, State] = {path: dial.start() for path, dial in self.dials.items()}
 
     def get(self, path: str, fixed: float | Dial) -> float:
         """The setting at a path, or the fixed number that stands there."""
-        return self.now[path] if isinstance(fixed, Dial) else fixed
+        return setting(self.now[path]) if isinstance(fixed, Dial) else fixed
 
     def knobs(self, path: str, bound: Bound) -> dict[str, float]:
         """The moving knobs of one piece."""
-        return {k: self.now[f"{path}.{k}"] for k in bound.knobs if f"{path}.{k}" in self.now}
+        return {k: setting(self.now[f"{path}.{k}"]) for k in bound.knobs if f"{path}.{k}" in self.now}
 
     def turn(self, *, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """Move every dial on, after a step ended with these metrics."""

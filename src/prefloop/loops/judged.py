@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..dials import Dial
+from ..dials import Dial, setting
 from ..errors import DataError, RecipeError
 from ..feedback.convert import comparisons, convert
 from ..feedback.judged import Judged, read_judged
@@ -107,7 +107,7 @@ def _must_mean(recipe: Recipe) -> None:
     """Refuse a `beta` that turns an objective off or over."""
     for term in recipe.objective:
         beta = term.objective.knobs.get("beta")
-        beta = beta.start() if isinstance(beta, Dial) else beta
+        beta = setting(beta.start()) if isinstance(beta, Dial) else beta
         if isinstance(beta, (int, float)) and not beta > 0:
             raise RecipeError(
                 f"`beta` of `{term.objective.name}` is {beta}: at 0 nothing is learnt, and below it what people "
