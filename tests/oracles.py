@@ -96,6 +96,7 @@ PURE_FUNCTIONS = {
     credit.group_win_rate: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
+    select.accepted: ({}, {"temperature": 0.2, "least": 1}, {"least": 3}),
     select.preferred: ({},),
     select.best_and_worst: ({},),
 }
@@ -152,6 +153,7 @@ def batch(seed, *, k):
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
         "token_weight": 1 + normal(p, k, t).abs(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
+        "chance": torch.rand(p, k, generator=source, dtype=torch.float64),
         "ended": torch.randint(0, 2, (p, k), generator=source),
         "step_end": (mask * torch.randint(0, 2, (p, k, t), generator=source)).double(),
         "token_score": normal(p, k, t),

@@ -145,8 +145,8 @@ def divergence_in_reward(reward, old_logp, ref_logp, mask, *, beta, divergence="
     ]
 
 
-def implicit_in_reward(token_reward, dpo_logp, ref_logp, mask, *, beta=0.05):
-    return _each(lambda r, dpo, ref, m: r - beta * (ref - dpo) if m else 0.0, token_reward, dpo_logp, ref_logp, mask)
+def implicit_in_reward(token_reward, dpo_logp, ref_logp, mask, *, dense=0.05):
+    return _each(lambda r, dpo, ref, m: r - dense * (ref - dpo) if m else 0.0, token_reward, dpo_logp, ref_logp, mask)
 
 
 def potential_in_reward(token_reward, potential, mask, *, gamma=1.0):
@@ -231,3 +231,19 @@ def _there(reward, mask):
 
 def _several(baseline):
     return baseline if isinstance(baseline, list) else [baseline]
+
+
+def best_alone(reward, mask):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    best = max(there, key=lambda k: reward[k], default=None)
+    return [[float(len(there)) if k == best else 0.0] for k in range(len(mask))]
+
+
+def accepted(reward, chance, mask, *, temperature=0.5, least=2):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    most = max((reward[k] for k in there), default=0.0)
+    likely = {k: math.exp((reward[k] - most) / temperature) for k in there}
+    kept = {k for k in there if chance[k] < likely[k]}
+    missed = sorted((k for k in there if k not in kept), key=lambda k: chance[k] / likely[k])
+    kept |= set(missed[: max(0, least - len(kept))])
+    return [k in kept for k in range(len(mask))]

@@ -49,10 +49,6 @@ EQUIVALENT = {
         "torch.stack([best, worst], -1) -> torch.stack([best, worst], 1)",
     },
     "preferred": {"there.shape[-1] -> there.shape[1]"},
-    "best_of": {
-        "standing.argmax(-1) -> standing.argmax(1)",
-        "there.shape[-1] -> there.shape[1]",
-    },
 }
 """By function, the mutations that change nothing, with the reason."""
 

@@ -56,6 +56,7 @@ def make(recipe):
         reward=reward,
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
+        chance=torch.rand(batch.lengths.shape, generator=source, dtype=torch.float64),
         mismatched_logp=likelier,
         ref_mismatched_logp=torch.zeros_like(likelier),
     )

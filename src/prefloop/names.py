@@ -48,6 +48,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("old_value", "P K T", "update", "`value` frozen at the start of the update"),
     ("score", "P K", "reward model", "the reward model's output for the whole response, differentiable"),
     ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),
+    ("chance", "P K", "sampler", "an even random number between 0 and 1 for each response, for selections by chance"),
     ("reward", "P K", "scorer", "what the response is paid; (P K D) before its channels are made one"),
     ("token_reward", "P K T", None, "what each token is paid"),
     ("step_end", "P K T", None, "1 where a step or span of the response ends, 0 elsewhere"),

@@ -68,6 +68,17 @@ def present(mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
     return mask.bool().any(-1)
 
 
+def best(x: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
+    """True for the highest of the responses to a prompt that are there, the first of several equals.
+
+    >>> best(torch.tensor([[1.0, 3.0, 9.0]]), torch.tensor([[[1], [1], [0]]]))
+    tensor([[False,  True, False]])
+    """
+    there = present(mask)
+    highest = x.masked_fill(~there, -torch.inf).argmax(-1, keepdim=True)
+    return torch.zeros_like(there).scatter(-1, highest, True) & there
+
+
 def final(mask: Num[Tensor, "P K T"]) -> Int[Tensor, "P K"]:
     """Position of the last token that the model chose; 0 for a missing response.
 

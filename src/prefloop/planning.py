@@ -93,6 +93,7 @@ class _Planner:
         self._provide("ended", "sampler" if online else "data")
         if online:
             self._provide("sampled_logp", "sampler")
+            self._provide("chance", "sampler")
         else:
             self._provide("label", "data")
             self._provide("target", "data")

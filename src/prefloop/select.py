@@ -8,10 +8,9 @@ goes on: the caller multiplies `mask` by it, and a response that is dropped is t
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-from .errors import RecipeError
-from .ops import present
+from .errors import RecipeError, above_zero
+from .ops import best, present
 
 
 def best_of(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
@@ -27,9 +26,39 @@ def best_of(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Te
     >>> best_of(torch.tensor([[1.0, 3.0, 9.0]]), torch.tensor([[[1], [1], [0]]]))
     tensor([[False,  True, False]])
     """
-    there = present(mask)
-    standing = reward.masked_fill(~there, -torch.inf)
-    return one_hot(standing.argmax(-1), there.shape[-1]).bool() & there
+    return best(reward, mask)
+
+
+def accepted(
+    reward: Float[Tensor, "P K"],
+    chance: Float[Tensor, "P K"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    temperature: float = 0.5,
+    least: int = 2,
+) -> Bool[Tensor, "P K"]:
+    """Keep each response by chance, the likelier the nearer it is to the best-paid one.
+
+        keep_i = [chance_i < exp((reward_i - max_j reward_j) / temperature)]        j over the responses that are there
+
+    Statistical rejection sampling, RSO (Liu et al. 2023, arXiv 2309.06657, algorithm 1, whose beta is `temperature`):
+    what is kept of answers of pi_ref is drawn from pi_ref exp(r / temperature) / Z, up to the maximum being that of the
+    K drawn ones. `chance` is even between 0 and 1. The paper goes round again until enough are kept; here those that
+    missed by least fill up to `least`, where so many are there.
+
+    Raises:
+        RecipeError: `temperature` is not above 0.
+
+    >>> import torch
+    >>> reward, chance = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[0.9, 0.1, 0.2]])
+    >>> accepted(reward, chance, torch.ones(1, 3, 1), least=1)
+    tensor([[ True,  True, False]])
+    """
+    above_zero("accepted", temperature=temperature)
+    standing = reward.masked_fill(~present(mask), -torch.inf)
+    ahead = (standing - standing.amax(-1, keepdim=True)) / temperature - chance.log()
+    places = torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(-1)
+    return ((ahead > 0) | (places < least)) & present(mask)
 
 
 def preferred(mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:

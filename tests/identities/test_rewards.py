@@ -172,14 +172,14 @@ def test_a_critic_that_adds_the_potential_sees_the_same_advantages(groups):
 
 def test_implicit_rewards_add_up_to_the_implicit_reward_of_the_response(groups):
     paid, dpo, ref, mask = (groups[n] for n in ("token_reward", "dpo_logp", "ref_logp", "mask"))
-    got = total_reward(implicit_in_reward(paid, dpo, ref, mask, beta=0.3), mask)
+    got = total_reward(implicit_in_reward(paid, dpo, ref, mask, dense=0.3), mask)
     near(got, total_reward(paid, mask) + 0.3 * tsum(dpo - ref, mask))
 
 
 def test_a_policy_that_is_the_dpo_model_pays_the_kl_with_what_it_is_paid(groups):
     reward, dpo, ref, mask = (groups[n] for n in ("reward", "dpo_logp", "ref_logp", "mask"))
     priced = kl_in_reward(reward, dpo, ref, mask, beta=0.3)
-    near(total_reward(implicit_in_reward(priced, dpo, ref, mask, beta=0.3), mask), reward * present(mask))
+    near(total_reward(implicit_in_reward(priced, dpo, ref, mask, dense=0.3), mask), reward * present(mask))
 
 
 def test_steps_add_up_to_their_scores(groups):

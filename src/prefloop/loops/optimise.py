@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..batch import Batch, assemble
 from ..errors import DataError, PrefloopError, RecipeError, RunError
 from ..learning import checkpoint
@@ -120,11 +122,17 @@ def _online(
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
         groups = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
-        batch = selected(recipe, scored(assemble(groups), recipe.score, groups, networks))
+        batch = scored(assemble(groups), recipe.score, groups, networks)
+        batch = selected(recipe, batch.having(chance=chances(batch, seed_of(recipe.seed, "chance", step))))
         tokens = recipe.optimiser.tokens
         return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
 
     return draw
+
+
+def chances(batch: Batch, seed: int) -> torch.Tensor:
+    """An even random number between 0 and 1 for each response (P K), always the same for a seed."""
+    return torch.rand(batch.lengths.shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _offline(

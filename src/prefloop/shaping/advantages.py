@@ -10,7 +10,25 @@ from torch import Tensor
 
 from ..binding import gives
 from ..errors import RecipeError
-from ..ops import tsum, whiten
+from ..ops import best, present, tsum, whiten
+
+
+@gives("advantage")
+def best_alone(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
+    """An advantage for the best-paid response to each prompt and none for the others.
+
+        advantage_i = K [i = argmax_j reward_j]        j over the K responses that are there
+
+    With it `reinforce` is the imitation of the best response, as RAFT does, on a batch that keeps the others for the
+    other terms of a loss: SuperHF (Mukobi et al. 2023, arXiv 2310.16763). Over a group the mean is 1. The first of
+    several equals is the best.
+
+    >>> import torch
+    >>> best_alone(torch.tensor([[1.0, 3.0, 9.0]]), torch.tensor([[[1], [1], [0]]])).flatten()
+    tensor([0., 2., 0.])
+    """
+    count = present(mask).sum(-1, keepdim=True)
+    return (best(reward, mask) * count).to(reward).unsqueeze(-1)
 
 
 @gives("advantage")

@@ -37,24 +37,24 @@ def implicit_in_reward(
     ref_logp: Float[Tensor, "P K T"],
     mask: Num[Tensor, "P K T"],
     *,
-    beta: float = 0.05,
+    dense: float = 0.05,
 ) -> Float[Tensor, "P K T"]:
     """What each token is paid, plus how much likelier a model trained with DPO finds it than the reference does.
 
-        token_reward_t = token_reward_t + beta (dpo_logp_t - ref_logp_t)
+        token_reward_t = token_reward_t + dense (dpo_logp_t - ref_logp_t)
 
-    Reinforced token optimisation (Zhong et al. 2024, arXiv 2404.18922), whose beta_1 this is; after `kl_in_reward` it
-    is their sum of dense reward, KL price and reward model, without their clipping. The frozen model `dpo` learnt a
+    Reinforced token optimisation (Zhong et al. 2024, arXiv 2404.18922), whose beta_1 is `dense`; after `kl_in_reward`
+    it is their sum of dense reward, KL price and reward model, without their clipping. The frozen model `dpo` learnt a
     reward r_dpo as beta_dpo log(pi_dpo / pi_ref) of whole responses, so that over a response the tokens are paid
-    (beta / beta_dpo) r_dpo, up to a constant for each prompt: the best policy is that of the sum, not of each token. 0
+    (dense / beta_dpo) r_dpo, up to a constant for each prompt: the best policy is that of the sum, not of each token. 0
     at tokens the model did not choose.
 
     >>> import torch
     >>> dpo_logp, ref_logp = torch.tensor([[[-1.0, -1.0]]]), torch.tensor([[[-1.5, -1.0]]])
-    >>> implicit_in_reward(torch.tensor([[[0.0, 3.0]]]), dpo_logp, ref_logp, torch.ones(1, 1, 2), beta=0.2)
+    >>> implicit_in_reward(torch.tensor([[[0.0, 3.0]]]), dpo_logp, ref_logp, torch.ones(1, 1, 2), dense=0.2)
     tensor([[[0.1000, 3.0000]]])
     """
-    return torch.where(mask.bool(), token_reward + beta * (dpo_logp - ref_logp), 0.0)
+    return torch.where(mask.bool(), token_reward + dense * (dpo_logp - ref_logp), 0.0)
 
 
 @gives("token_reward")

@@ -19,17 +19,18 @@ from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
-from .problem import PROMPT, REWARD, reference
-from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group
+from .problem import PROMPT, REWARD, reference, regularised_optimum
+from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group, policy_of
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
 
 
 def networks() -> dict[str, Any]:
-    """Every role a recipe may ask for: policies that start as the reference, and tables of zeros."""
+    """Every role a recipe may ask for: policies that start as the reference, what DPO learns, and tables of zeros."""
     return {
         "policy": reference(),
         "ref": reference(),
+        "dpo": policy_of(regularised_optimum()),
         "critic": Critic(torch.zeros(1, PREFIXES)),
         "reward": RewardModel(torch.zeros(1, len(ANSWERS))),
     }

@@ -56,15 +56,15 @@ def regularised_optimum() -> Tensor:
     return (distribution(reference()).log() + REWARD / BETA).softmax(-1)
 
 
-def best_of_distribution(n: int) -> Tensor:
-    """The distribution of the best-paid of n independent answers of the reference.
+def best_of_distribution(n: int, drawn: Tensor | None = None) -> Tensor:
+    """The distribution of the best-paid of n independent answers of the reference, or of what else they are drawn from.
 
         p(y) = pi_ref(y) (F(r)^n - F(<r)^n) / (F(r) - F(<r))        r = r(y)
 
     with F(r) the probability of being paid at most r, and F(<r) less than r: all n are paid at most r and not all of
     them less; among equals the first drawn is taken, so that they share in proportion to pi_ref.
     """
-    probability = distribution(reference())
+    probability = distribution(reference()) if drawn is None else drawn
     at_most = (REWARD.unsqueeze(-1) >= REWARD).to(probability) @ probability
     below = (REWARD.unsqueeze(-1) > REWARD).to(probability) @ probability
     return probability * (at_most**n - below**n) / (at_most - below)

@@ -85,6 +85,12 @@ class Policy(Tabular):
         return steps.sum(-1)
 
 
+def policy_of(answers: Tensor) -> Policy:
+    """The policy whose answers have these probabilities (64)."""
+    tree = answers.view(TOKENS, TOKENS, TOKENS)
+    return Policy(torch.cat([tree.sum((1, 2)).unsqueeze(0), tree.sum(2), tree.flatten(0, 1)]).log().unsqueeze(0))
+
+
 class Critic(Tabular):
     """Values (prompts 21): what is to come after every prefix."""
 
