@@ -208,11 +208,11 @@ def length_priced(reward, mask, *, price=0.01, free=0):
     return [r - price * len([m for m in row if m][free:]) for r, row in zip(reward, mask, strict=True)]
 
 
-def overlong(reward, mask, *, longest, buffer):
+def overlong(reward, mask, *, longest, margin):
     def penalty(n):
-        if n <= longest - buffer:
+        if n <= longest - margin:
             return 0.0
-        return 1.0 if n > longest else (n - (longest - buffer)) / buffer
+        return 1.0 if n > longest else (n - (longest - margin)) / margin
 
     return [r - penalty(sum(row)) for r, row in zip(reward, mask, strict=True)]
 

@@ -39,7 +39,7 @@ PAID = {
     advantages.response_truncated_importance: ({}, {"cap": 1.3}),
     advantages.response_masked_importance: ({}, {"low": 0.9, "high": 1.3}, {"low": 1.0, "high": 1.0}),
     endings.length_priced: ({}, {"price": 0.7, "free": 2}),
-    endings.overlong: ({"longest": 3, "buffer": 2}, {"longest": 1, "buffer": 1}, {"longest": 4, "buffer": 4}),
+    endings.overlong: ({"longest": 3, "margin": 2}, {"longest": 1, "margin": 1}, {"longest": 4, "margin": 4}),
     endings.unfinished_priced: ({}, {"price": 0.7}),
     endings.unfinished_paid: ({}, {"value": 0.7}),
 }

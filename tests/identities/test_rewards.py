@@ -245,7 +245,7 @@ def test_the_reverse_kl_is_the_kl_in_the_reward(groups):
 def test_length_is_free_up_to_a_point_and_then_costs_the_same_for_every_token():
     reward, mask = torch.zeros(1, 5), torch.tril(torch.ones(5, 5)).unsqueeze(0)
     assert length_priced(reward, mask, price=0.5, free=2).tolist() == [[0.0, 0.0, -0.5, -1.0, -1.5]]
-    assert overlong(reward, mask, longest=4, buffer=2).tolist() == [[0.0, 0.0, -0.5, -1.0, -1.0]]
+    assert overlong(reward, mask, longest=4, margin=2).tolist() == [[0.0, 0.0, -0.5, -1.0, -1.0]]
 
 
 def test_an_answer_that_ends_is_paid_as_it_was(groups):

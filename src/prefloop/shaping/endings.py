@@ -28,27 +28,27 @@ def length_priced(
 
 @gives("reward")
 def overlong(
-    reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, longest: int, buffer: int
+    reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, longest: int, margin: int
 ) -> Float[Tensor, "P K"]:
     """The reward minus a penalty that grows to 1 as a response nears the longest one allowed.
 
-        penalty = 0                                        tokens <= longest - buffer
-                  (tokens - (longest - buffer)) / buffer   between
+        penalty = 0                                        tokens <= longest - margin
+                  (tokens - (longest - margin)) / margin   between
                   1                                        tokens > longest
         reward  = reward - penalty
 
     Soft overlong punishment of DAPO (Yu et al. 2025, arXiv 2503.14476), equation 13.
 
     Raises:
-        RecipeError: `buffer` is not between 1 and `longest`.
+        RecipeError: `margin` is not between 1 and `longest`.
 
     >>> import torch
-    >>> overlong(torch.tensor([[1.0]]), torch.ones(1, 1, 9), longest=10, buffer=4)
+    >>> overlong(torch.tensor([[1.0]]), torch.ones(1, 1, 9), longest=10, margin=4)
     tensor([[0.2500]])
     """
-    if not 1 <= buffer <= longest:
-        raise RecipeError(f"`buffer` of `overlong` is {buffer} tokens: it is between 1 and `longest`, {longest}.")
-    return reward - ((mask.sum(-1).to(reward) - (longest - buffer)) / buffer).clamp(0, 1)
+    if not 1 <= margin <= longest:
+        raise RecipeError(f"`margin` of `overlong` is {margin} tokens: it is between 1 and `longest`, {longest}.")
+    return reward - ((mask.sum(-1).to(reward) - (longest - margin)) / margin).clamp(0, 1)
 
 
 @gives("reward")

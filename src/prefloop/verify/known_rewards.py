@@ -16,7 +16,7 @@ from ..recipe import Recipe
 from ..scoring.scorer import scored
 from ..shaping.kl import Divergence
 from .distance import Verdict, from_own_samples
-from .learn import from_samples
+from .learn import from_population, from_samples
 from .problem import (
     BETA,
     PROMPT,
@@ -29,7 +29,7 @@ from .problem import (
     rises,
     total_variation,
 )
-from .tabular import LENGTH, TOKENS, WHOLE, group
+from .tabular import ANSWERS, LENGTH, TOKENS, WHOLE, group
 
 OWN = {"reward": bind(rises), "k": 8, "batch": 16, "steps": 250}
 """The knobs of every method that learns from its own samples here: 16 groups of 8 answers a step."""
@@ -110,12 +110,19 @@ def superhf_rest(k: int, beta: float) -> Tensor:
     return policy
 
 
-def _superhf(k: int = 2, beta: float = 1.0) -> Verdict:
-    recipe = recipes.method("superhf")(**{**OWN, "k": k, "batch": 64}, beta=beta)
+def from_own_pairs(recipe: Recipe, target: Tensor) -> float:
+    """Distance to a target of what is learnt from every two answers, as probable as the policy makes them by then."""
+    places = torch.arange(len(ANSWERS))
+    found = from_population(recipe, torch.cartesian_prod(places, places))
+    return total_variation(distribution(found["policy"]), target)
+
+
+def _superhf(beta: float = 1.0) -> Verdict:
+    recipe = recipes.method("superhf")(reward=bind(rises), beta=beta)
     return Verdict(
         method="superhf",
-        what="where imitating the best of two own answers and the KL from the reference cancel, from its own samples",
-        distance=learnt(recipe, superhf_rest(k, beta)),
+        what="where imitating the best of two own answers and the KL from the reference cancel, from every two of them",
+        distance=from_own_pairs(recipe, superhf_rest(2, beta)),
     )
 
 
@@ -126,7 +133,7 @@ def kept_of(recipe: Recipe, rounds: int) -> Tensor:
     """
     batch = scored(assemble([group(PROMPT, WHOLE)]), recipe.score, [group(PROMPT, WHOLE)], {}).take([0] * rounds)
     kept = recipe.select[0](batch.having(chance=chances(batch, 0)).tensors)
-    often = distribution(reference()) * kept.double().mean(0)
+    often: Tensor = distribution(reference()) * kept.double().mean(0)
     return often / often.sum()
 
 

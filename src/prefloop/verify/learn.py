@@ -19,7 +19,7 @@ from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
-from .problem import PROMPT, REWARD, reference, regularised_optimum
+from .problem import PROMPT, REWARD, distribution, reference, regularised_optimum
 from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group, policy_of
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
@@ -52,7 +52,7 @@ def from_samples(recipe: Recipe) -> Policy:
 def from_population(
     recipe: Recipe,
     answers: Tensor,
-    probability: Tensor,
+    probability: Tensor | None = None,
     *,
     labels: Tensor | None = None,
     targets: Tensor | None = None,
@@ -63,12 +63,15 @@ def from_population(
 
     answers: places in `drawn` (rows K), the best first where they are judged. probability: of each row. labels: what
     people said of each answer (rows K), targets: how strongly they prefer the first (rows), for a recipe that reads it.
+    Without a probability the rows are the policy's own samples, in each step as probable as it makes them then.
     """
     said = [()] * len(answers) if labels is None else labels.tolist()
     groups = [group(PROMPT, [drawn[i] for i in row], ls) for row, ls in zip(answers.tolist(), said, strict=True)]
     recipe = settling(recipe)
     found, needs = networks(), plan(recipe)
-    batch = scored(assemble(groups), recipe.score, groups, found).having(weight=probability * len(groups))
+    batch = scored(assemble(groups), recipe.score, groups, found).having(
+        weight=torch.ones(len(groups)) if probability is None else probability * len(groups)
+    )
     if targets is not None:
         batch = batch.having(target=targets)
     batch = selected(recipe, batch)
@@ -77,6 +80,8 @@ def from_population(
     elsewhere = mismatch(batch)
     for step in range(steps):
         whole = with_mismatched(batch, elsewhere, needs.mismatched, found, tokens=_WHOLE)
+        if probability is None:
+            whole = whole.having(weight=distribution(found["policy"])[answers].prod(-1) * len(groups))
         metrics = update(recipe, learner, whole, dials, seed=step)
         dials.turn(step=step, steps=steps, metrics=metrics)
     return found
