@@ -48,6 +48,13 @@ EQUIVALENT = {
         "reward.masked_fill(~there, torch.inf).flip(-1).argmin(1)",
         "torch.stack([best, worst], -1) -> torch.stack([best, worst], 1)",
     },
+    "accepted": {
+        "standing.amax(-1, keepdim=True) -> standing.amax(1, keepdim=True)",
+        "torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(-1) -> "
+        "torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(1)",
+        "dim=-1 -> dim=1",
+    },
+    "best_alone": {"present(mask).sum(-1, keepdim=True) -> present(mask).sum(1, keepdim=True)"},
     "preferred": {"there.shape[-1] -> there.shape[1]"},
 }
 """By function, the mutations that change nothing, with the reason."""

@@ -14,6 +14,7 @@ from prefloop.objectives.imitation import nll
 from prefloop.objectives.pairs import dpo
 from prefloop.objectives.policy import reinforce
 from prefloop.planning import model_of
+from prefloop.scoring.model import model_score
 
 POLICY = Model(source="somewhere", train=True)
 
@@ -169,3 +170,12 @@ def test_a_reward_model_from_outside_is_asked_for_by_the_option_that_gives_it():
 def test_numbers_that_no_run_can_use_are_refused(make, says):
     with pytest.raises(RecipeError, match=says):
         make()
+
+
+def test_an_ensemble_needs_all_its_reward_models_and_says_which_is_not_there():
+    several = {"reward": bind(model_score, model=("reward", "other"))}
+    recipe = replace(method("rloo")(), score=several)
+    with pytest.raises(RecipeError, match="reads the model `other`, which the recipe does not declare"):
+        plan(recipe)
+    other = {**recipe.models, "other": Model(source="other", head="score")}
+    assert plan(replace(recipe, models=other)).scorers == ("reward", "other")

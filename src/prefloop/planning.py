@@ -151,8 +151,8 @@ class _Planner:
 
     def _scorers(self) -> Iterator[str]:
         for name, scorer in self.recipe.score.items():
-            role = scorer.knobs.get("model")
-            if isinstance(role, str):
+            given = scorer.knobs.get("model")
+            for role in (given,) if isinstance(given, str) else given if isinstance(given, (tuple, list)) else ():
                 if role not in self.recipe.models:
                     raise RecipeError(
                         f"`score.{name}` ({scorer.name}) reads the model `{role}`, which the recipe does not declare: "

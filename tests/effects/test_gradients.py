@@ -12,7 +12,13 @@ from updates import furthest, gradients, make, shares
 
 RECIPES = {name: make_recipe() for name, make_recipe in recipes.methods().items()}
 LEARNING = [name for name, recipe in RECIPES.items() if recipe.objective]
-ACROSS = {"bco": "midpoint", "kto": "mismatched_kl", "ppo": "whiten_advantage", "reinforce": "batch_mean"}
+ACROSS = {
+    "bco": "midpoint",
+    "kto": "mismatched_kl",
+    "ppo": "whiten_advantage",
+    "reinforce": "batch_mean",
+    "rto": "whiten_advantage",
+}
 """The methods that compare answers to different prompts, and what does: a prompt alone teaches them something else."""
 NEAR = 1e-10
 

@@ -121,3 +121,30 @@ def test_normalised_scores_have_mean_0_and_variance_1_over_the_samples_that_are_
 def test_normalising_anew_forgets_the_old_normalisation(reward):
     first = normalise(reward, GROUPS)
     assert normalise(reward, GROUPS) == pytest.approx(first)
+
+
+def test_several_numbers_for_each_response_are_channels():
+    def both(prompt, response):
+        return len(response), float("rain" in response)
+
+    got = score(bind(both), GROUPS, {})
+    assert got.tolist() == [[[6.0, 0.0], [15.0, 0.0], [0.0, 0.0]], [[11.0, 0.0], [0.0, 0.0], [12.0, 1.0]]]
+
+
+def test_channels_that_are_not_as_many_for_every_response_are_refused():
+    def odd(prompt, response):
+        return (1.0, 2.0) if response else (1.0, 2.0, 3.0)
+
+    with pytest.raises(RewardError, match=r"`odd` returned .* the response '' .* the same count"):
+        score(bind(odd), GROUPS, {})
+
+
+def test_several_reward_models_are_an_ensemble():
+    def judge(seed):
+        return Decoder(tiny.network("llama", head="score", seed=seed), tiny.tokenizer(), head="score", name="r")
+
+    models = {"r1": judge(1), "r2": judge(2)}
+    alone = [score(bind(model_score, model=role), GROUPS, models) for role in models]
+    together = score(bind(model_score, model=("r1", "r2")), GROUPS, models)
+    assert torch.equal(together, torch.stack(alone, -1))
+    assert not torch.equal(*alone)

@@ -19,7 +19,7 @@ from prefloop.shaping.advantages import (
     response_masked_importance,
     response_truncated_importance,
 )
-from prefloop.shaping.channels import worst_channel
+from prefloop.shaping.channels import mean_channel, worst_channel
 from prefloop.shaping.tokens import potential_in_reward
 from prefloop.verify.distance import BOUND, from_own_samples, paid
 from prefloop.verify.known_rewards import (
@@ -182,16 +182,17 @@ def test_a_potential_that_ends_elsewhere_than_at_zero_moves_the_optimum():
     assert from_own_samples(wrong) > 5 * BOUND
 
 
-@gives("reward")
-def by_three_judges(reward):
-    """Three channels: the reward, and two that only pay more."""
-    return torch.stack([reward + 1, reward, reward + reward.square()], -1)
+def three_judges(prompt, response):
+    """Three channels: the reward, and two that never pay less."""
+    reward = rises(prompt, response)
+    return reward + 1, reward, reward + reward**2
 
 
 def test_the_worst_channel_decides_where_it_is_the_reward_itself():
-    recipe = paid("rloo")
-    cautious = replace(recipe, derive=(bind(by_three_judges), bind(worst_channel), *recipe.derive))
+    recipe = replace(paid("rloo"), score={"reward": bind(three_judges)})
+    cautious = replace(recipe, derive=(bind(worst_channel), *recipe.derive))
     assert from_own_samples(cautious) < BOUND
+    assert from_own_samples(replace(recipe, derive=(bind(mean_channel), *recipe.derive))) > 5 * BOUND
 
 
 def test_a_length_that_all_answers_share_costs_nothing_in_the_end():

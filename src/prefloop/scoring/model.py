@@ -16,13 +16,17 @@ _TOKENS = 8192  # of one forward: enough to keep the machine busy, small beside 
 
 
 @torch.no_grad()
-def model_score(groups: Sequence[Group], *, model: Decoder) -> Tensor:
+def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]) -> Tensor:
     """The reward model's score of every response (P K), normalised as its checkpoint says.
+
+    Of several models the scores of each, P K D: an ensemble, for `shaping.channels` to make one of.
 
         reward = (score - mean) / std
 
     with the mean and standard deviation on the reference model's own samples (Ziegler et al. 2019, section 2.2).
     """
+    if isinstance(model, tuple):
+        return torch.stack([model_score(groups, model=one) for one in model], -1)
     batch = assemble([for_model(g, model.tokenizer, ending=model.ending) for g in groups])
     parts = [model.outputs(batch.rows(a, b), {"score"})["score"] for a, b in batch.split(_TOKENS)]
     mean, std = normalisation(model)
