@@ -18,6 +18,7 @@ ACROSS = {
     "ppo": "whiten_advantage",
     "reinforce": "batch_mean",
     "rto": "whiten_advantage",
+    "salsa": "whiten_advantage",
 }
 """The methods that compare answers to different prompts, and what does: a prompt alone teaches them something else."""
 NEAR = 1e-10

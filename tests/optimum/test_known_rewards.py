@@ -28,6 +28,7 @@ from prefloop.verify.known_rewards import (
     from_own_pairs,
     kept_of,
     learnt,
+    soup_of_two,
     superhf_rest,
 )
 from prefloop.verify.learn import from_samples
@@ -243,3 +244,9 @@ def plainly(reward):
 
 def test_the_policy_of_a_distribution_has_that_distribution():
     torch.testing.assert_close(distribution(policy_of(regularised_optimum())), regularised_optimum())
+
+
+def test_salsa_held_to_one_of_the_two_is_caught():
+    target = (distribution(soup_of_two()).log() + REWARD / BETA).softmax(-1)
+    assert learnt(method("salsa")(**OWN, beta=BETA), target) > 5 * BOUND
+    assert total_variation(distribution(soup_of_two()), distribution(reference())) > 5 * BOUND

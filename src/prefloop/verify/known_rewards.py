@@ -12,6 +12,7 @@ from .. import recipes
 from ..batch import assemble
 from ..binding import bind
 from ..loops.optimise import chances
+from ..models.soup import averaged
 from ..recipe import Recipe
 from ..scoring.scorer import scored
 from ..shaping.kl import Divergence
@@ -29,15 +30,15 @@ from .problem import (
     rises,
     total_variation,
 )
-from .tabular import ANSWERS, LENGTH, TOKENS, WHOLE, group
+from .tabular import ANSWERS, LENGTH, TOKENS, WHOLE, Policy, group, policy_of
 
 OWN = {"reward": bind(rises), "k": 8, "batch": 16, "steps": 250}
 """The knobs of every method that learns from its own samples here: 16 groups of 8 answers a step."""
 
 
-def learnt(recipe: Recipe, target: Tensor) -> float:
-    """Distance to a target of the policy that learnt from its own samples."""
-    return total_variation(distribution(from_samples(recipe)), target)
+def learnt(recipe: Recipe, target: Tensor, **others: Policy) -> float:
+    """Distance to a target of the policy that learnt from its own samples; `others` as for `from_samples`."""
+    return total_variation(distribution(from_samples(recipe, **others)), target)
 
 
 def _rto(dense: float = 0.5) -> Verdict:
@@ -47,6 +48,21 @@ def _rto(dense: float = 0.5) -> Verdict:
         method="rto",
         what="pi_ref exp(r/beta)/Z, tokens paid by a DPO model that is there already and the KL costing as much more",
         distance=from_own_samples(recipe),
+    )
+
+
+def soup_of_two() -> Policy:
+    """The average of the reference and of a policy that has learnt 3 r."""
+    other = policy_of((distribution(reference()).log() + 3 * REWARD).softmax(-1))
+    return Policy(averaged([reference().state_dict(), other.state_dict()])["table"])
+
+
+def _salsa() -> Verdict:
+    target = (distribution(soup_of_two()).log() + REWARD / BETA).softmax(-1)
+    return Verdict(
+        method="salsa",
+        what="pi_soup exp(r/beta)/Z, pi_soup the average of two policies' weights, from its own samples",
+        distance=learnt(recipes.method("salsa")(**OWN, beta=BETA), target, ref=soup_of_two()),
     )
 
 
@@ -150,6 +166,7 @@ KNOWN_REWARDS: dict[str, Callable[[], Verdict]] = {
     "f-div-rlhf": _f_div_rlhf,
     "rso": _rso,
     "rto": _rto,
+    "salsa": _salsa,
     "superhf": _superhf,
 }
 """How each of them is verified."""

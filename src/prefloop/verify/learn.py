@@ -41,9 +41,9 @@ def settling(recipe: Recipe) -> Recipe:
     return replace(recipe, optimiser=Optimiser(lr=Linear(begin=0.1, end=0.0), tokens=_WHOLE))
 
 
-def from_samples(recipe: Recipe) -> Policy:
-    """The policy after a recipe has learnt from its own samples."""
-    found = networks()
+def from_samples(recipe: Recipe, **others: Policy) -> Policy:
+    """The policy after a recipe has learnt from its own samples; `others` stand in for the networks of their roles."""
+    found = {**networks(), **others}
     optimise(settling(recipe), networks=found, generator=TabularGenerator(found["policy"]), prompts=[PROMPT])
     policy: Policy = found["policy"]
     return policy
