@@ -154,6 +154,7 @@ def batch(seed, *, k):
         "token_weight": 1 + normal(p, k, t).abs(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
         "chance": torch.rand(p, k, generator=source, dtype=torch.float64),
+        "confidence": torch.rand(p, k, generator=source, dtype=torch.float64),
         "ended": torch.randint(0, 2, (p, k), generator=source),
         "step_end": (mask * torch.randint(0, 2, (p, k, t), generator=source)).double(),
         "token_score": normal(p, k, t),

@@ -88,6 +88,10 @@ def log_sigmoid(reward):
     return [-math.log(1 + math.exp(-r)) for r in reward]
 
 
+def confidence_priced(reward, confidence, *, weight=0.5, average=0.0):
+    return [r - weight * (average - r) * (2 * c - 1) / 2 for r, c in zip(reward, confidence, strict=True)]
+
+
 def contrastive(reward, baseline):
     return [statistics.fmean(r - b for b in _several(baseline)) for r in reward]
 

@@ -50,6 +50,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),
     ("chance", "P K", "sampler", "an even random number between 0 and 1 for each response, for selections by chance"),
     ("reward", "P K", "scorer", "what the response is paid; (P K D) before its channels are made one"),
+    ("confidence", "P K", "scorer", "how sure the response says it is, from 0 to 1"),
     ("token_reward", "P K T", None, "what each token is paid"),
     ("step_end", "P K T", None, "1 where a step or span of the response ends, 0 elsewhere"),
     ("potential", "P K T", None, "how promising the response is before each token, by any measure"),

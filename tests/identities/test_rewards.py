@@ -32,7 +32,16 @@ from prefloop.shaping.tokens import (
     step_ends,
     steps_in_reward,
 )
-from prefloop.shaping.transforms import centred, clipped, log_sigmoid, min_max, sigmoid, standardised, tanh
+from prefloop.shaping.transforms import (
+    centred,
+    clipped,
+    confidence_priced,
+    log_sigmoid,
+    min_max,
+    sigmoid,
+    standardised,
+    tanh,
+)
 
 
 def near(got, want):
@@ -98,6 +107,14 @@ def test_answers_beside_each_other_are_paid_one_between_them():
 
 def test_tanh_is_sigmoid_at_twice_the_slope_and_height(groups):
     near(tanh(groups["reward"], slope=0.7), 2 * sigmoid(groups["reward"], slope=1.4) - 1)
+
+
+def test_an_answer_that_is_half_sure_or_usual_is_paid_as_it_was_and_being_sure_pays_only_where_it_is_right(groups):
+    reward, half = groups["reward"], torch.full((5, 4), 0.5).double()
+    near(confidence_priced(reward, half, average=3.0), reward)
+    near(confidence_priced(torch.full_like(reward, 3.0), groups["confidence"], average=3.0), 0 * reward + 3)
+    gained = confidence_priced(reward, half + 0.4, average=1.0) - confidence_priced(reward, half - 0.4, average=1.0)
+    assert torch.equal(gained > 0, reward > 1.0)
 
 
 def test_the_best_of_one_is_a_single_answer(groups):

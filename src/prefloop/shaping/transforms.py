@@ -134,3 +134,26 @@ def log_sigmoid(reward: Float[Tensor, "P K"]) -> Float[Tensor, "P K"]:
     tensor([[-0.6931, -0.1269]])
     """
     return logsigmoid(reward)
+
+
+@gives("reward")
+def confidence_priced(
+    reward: Float[Tensor, "P K"],
+    confidence: Float[Tensor, "P K"],
+    *,
+    weight: float = 0.5,
+    average: float = 0.0,
+) -> Float[Tensor, "P K"]:
+    """The reward, and more of it the surer a good response says it is, less the surer a bad one does.
+
+        reward = reward + weight (reward - average) (confidence - 1/2)
+
+    PPO-C of Leng et al. 2024 (arXiv 2410.09724), against policies that sound sure whatever they say. `average` is what
+    a usual response is paid, in the paper a moving average of the rewards: a dial may move it. `confidence` is read off
+    the text by a scorer of that name.
+
+    >>> import torch
+    >>> confidence_priced(torch.tensor([[1.0, 1.0, -1.0]]), torch.tensor([[1.0, 0.5, 1.0]]))
+    tensor([[ 1.2500,  1.0000, -1.2500]])
+    """
+    return reward + weight * (reward - average) * (confidence - 0.5)
