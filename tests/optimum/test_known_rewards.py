@@ -8,7 +8,10 @@ import torch
 from prefloop.batch import assemble
 from prefloop.binding import bind, gives
 from prefloop.credit import batch_mean
+from prefloop.dials import EffectiveShare
 from prefloop.learning.update import Dials, derived, loss
+from prefloop.loops.optimise import optimise
+from prefloop.objectives.policy import ppo_clip
 from prefloop.planning import plan
 from prefloop.recipe import Decoding
 from prefloop.recipes import method
@@ -31,7 +34,7 @@ from prefloop.verify.known_rewards import (
     soup_of_two,
     superhf_rest,
 )
-from prefloop.verify.learn import from_samples
+from prefloop.verify.learn import from_samples, networks, settling
 from prefloop.verify.problem import (
     BETA,
     PROMPT,
@@ -250,3 +253,21 @@ def test_salsa_held_to_one_of_the_two_is_caught():
     target = (distribution(soup_of_two()).log() + REWARD / BETA).softmax(-1)
     assert learnt(method("salsa")(**OWN, beta=BETA), target) > 5 * BOUND
     assert total_variation(distribution(soup_of_two()), distribution(reference())) > 5 * BOUND
+
+
+def test_a_clip_that_follows_the_effective_share_moves_with_it_and_reaches_the_optimum_on_stale_batches():
+    """Four passes over each batch: by the last of them it is no longer the policy's own."""
+    recipe = settling(replace(paid("ppo"), passes=4, steps=100))
+    trust = EffectiveShare(full=0.2)
+    clipped = replace(recipe.objective[0], objective=bind(ppo_clip, low=trust, high=trust))
+    recipe = replace(recipe, objective=(clipped, *recipe.objective[1:]))
+    found, seen = networks(), []
+    optimise(
+        recipe,
+        networks=found,
+        generator=TabularGenerator(found["policy"]),
+        prompts=[PROMPT],
+        on_step=lambda step, metrics, groups: seen.append(metrics["effective_share"]),
+    )
+    assert total_variation(distribution(found["policy"]), regularised_optimum()) < BOUND
+    assert min(seen) < 0.95 < max(seen) <= 1 + 1e-6
