@@ -87,7 +87,7 @@ def test_a_policy_held_by_another_divergence_comes_to_that_ones_optimum(divergen
 
 
 def test_a_divergence_at_another_price_is_caught():
-    assert learnt(method("f-div-rlhf")(**OWN, beta=1.2 * BETA), divergence_optimum("js", BETA)) > BOUND
+    assert learnt(method("f-div-rlhf")(**OWN, beta=2.4 * BETA), divergence_optimum("js", 2 * BETA)) > BOUND
 
 
 @pytest.mark.parametrize("wrong", [{"beta": BETA}, {"dense": -0.5}, {"dense": 0.0}])
