@@ -70,7 +70,10 @@ def pages() -> dict[str, str]:
 
 def vocabulary() -> str:
     """The page of the vocabulary."""
-    names = [(f"`{n.name}`", n.shape, n.meaning, n.source or "a function of `derive`") for n in VOCABULARY.values()]
+    names = [
+        (f"`{n.name}`", n.shape, n.meaning, n.source or "a function of `derive` or `compare`")
+        for n in VOCABULARY.values()
+    ]
     return _joined(
         "# Vocabulary",
         "Every tensor that passes between the pieces of a method. The positional parameters of an objective, a "
@@ -177,6 +180,7 @@ def _parts(recipe: Recipe) -> dict[str, Sequence[Bound]]:
         "score": tuple(recipe.score.values()),
         "select": recipe.select,
         "derive": recipe.derive,
+        "compare": recipe.compare,
         "objective": [t.objective for t in recipe.objective],
     }
 

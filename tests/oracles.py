@@ -13,6 +13,7 @@ from prefloop.errors import RecipeError
 from prefloop.objectives import (
     anchored,
     critic,
+    distributions,
     divergences,
     imitation,
     lists,
@@ -23,6 +24,7 @@ from prefloop.objectives import (
     reference_free,
     rewards,
     singles,
+    token_level,
 )
 
 PURE_FUNCTIONS = {
@@ -49,6 +51,12 @@ PURE_FUNCTIONS = {
     margins.wpo: ({}, {"beta": 0.7}),
     margins.dense_dpo: ({}, {"beta": 0.7}),
     margins.rebel: ({}, {"eta": 0.7}),
+    distributions.kl_from_reference: ({},),
+    distributions.kl_to_mixed: ({}, {"beta": 0.7, "dpo_beta": 0.4}),
+    distributions.kl_to_extrapolated: ({}, {"beta": 0.7, "scale": 0.4, "least": 0.2}),
+    token_level.tdpo1: ({}, {"beta": 0.7}),
+    token_level.tdpo: ({}, {"beta": 0.7, "alpha": 0.3}),
+    token_level.distilled: ({},),
     anchored.nca: ({}, {"beta": 0.7}),
     anchored.apo_zero: ({}, {"beta": 0.7}),
     anchored.apo_down: ({}, {"beta": 0.7}),
@@ -130,7 +138,8 @@ def batch(seed, *, k):
     mask[..., 1] = 1
     if k == 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
-    names = ("value", "old_value", "returns", "token_reward", "entropy")
+    names = ("value", "old_value", "returns", "token_reward", "entropy", "token_kl")
+    logits = ("logits", "ref_logits", "dpo_logits", "reverse_logits")
     logps = ("logp", "ref_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
     return {
         "mask": mask,
@@ -145,6 +154,7 @@ def batch(seed, *, k):
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
         "token_weight": 1 + normal(p, k, t).abs(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
+        **{name: normal(p, k, t, 3) for name in logits},
     }
 
 

@@ -66,6 +66,48 @@ def f_dpo(logp, ref_logp, mask, *, beta=0.1, divergence="js", alpha=0.5):
     return math.log(1 + math.exp(worse - better))
 
 
+def kl_from_reference(logits, ref_logits):
+    return _places(
+        lambda pi, ref: math.fsum(q * math.log(q / p) for p, q in zip(pi, ref, strict=True)), logits, ref_logits
+    )
+
+
+def kl_to_mixed(logits, dpo_logits, ref_logits, *, beta=0.05, dpo_beta=0.1):
+    def term(pi, dpo, ref):
+        share = dpo_beta / beta
+        teacher = _normalised([d**share * r ** (1 - share) for d, r in zip(dpo, ref, strict=True)])
+        return beta * math.fsum(p * math.log(p / q) for p, q in zip(pi, teacher, strict=True))
+
+    return _places(term, logits, dpo_logits, ref_logits)
+
+
+def kl_to_extrapolated(logits, dpo_logits, reverse_logits, *, beta=0.1, scale=10.0, least=1e-3):
+    def term(pi, dpo, reverse):
+        weight = least + 2 * scale * sum(max(d - r, 0.0) for d, r in zip(dpo, reverse, strict=True))
+        teacher = _normalised([d * (d / r) ** weight for d, r in zip(dpo, reverse, strict=True)])
+        return beta / weight * math.fsum(p * math.log(p / q) for p, q in zip(pi, teacher, strict=True))
+
+    return _places(term, logits, dpo_logits, reverse_logits)
+
+
+def tdpo1(logp, ref_logp, mask, token_kl, *, beta=0.1):
+    better, worse = (
+        _total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) + _total(token_kl[k], mask[k]) for k in (0, 1)
+    )
+    return _not_chosen(beta * (better - worse))
+
+
+def tdpo(logp, ref_logp, mask, token_kl, *, beta=0.1, alpha=0.5):
+    better, worse = (
+        _total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) + alpha * _total(token_kl[k], mask[k]) for k in (0, 1)
+    )
+    return _not_chosen(beta * (better - worse))
+
+
+def distilled(token_kl):
+    return token_kl
+
+
 def dpop(logp, ref_logp, mask, *, beta=0.3, lam=50.0):
     better, worse = (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) for k in (0, 1))
     lost = -better if better < 0 else 0.0
@@ -513,6 +555,19 @@ def _ranked(strengths):
 
 def preferred(mask):
     return [k == 0 and any(response) for k, response in enumerate(mask)]
+
+
+def _places(term, *logits):
+    """A term of the distributions at every place."""
+    return [[term(*map(_softmax, at)) for at in zip(*rows, strict=True)] for rows in zip(*logits, strict=True)]
+
+
+def _softmax(logits):
+    return _normalised([math.exp(x) for x in logits])
+
+
+def _normalised(weights):
+    return [w / math.fsum(weights) for w in weights]
 
 
 def _total(xs, mask):

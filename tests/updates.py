@@ -41,7 +41,7 @@ lasting = cache(decoder)
 def networks(recipe, of=decoder):
     """A decoder for every role that is trained or asked for log-probabilities."""
     needs = plan(recipe)
-    roles = (*needs.outputs, *needs.frozen)
+    roles = (*needs.outputs, *needs.frozen, *needs.beside)
     return {r: of(r, model.head, seed) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles}
 
 
@@ -62,7 +62,8 @@ def make(recipe):
 
 
 def learner_for(recipe, models, tokens):
-    return LocalLearner(models, plan(recipe).outputs, replace(recipe.optimiser, tokens=tokens))
+    settings = replace(recipe.optimiser, tokens=tokens)
+    return LocalLearner(models, plan(recipe).outputs, settings, compare=recipe.compare)
 
 
 def selected(recipe, batch):

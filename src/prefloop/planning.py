@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .binding import Bound
+from .dials import Dial
 from .errors import RecipeError, nearest
-from .names import VOCABULARY, frozen_role, lookup
+from .names import VOCABULARY, compared_role, frozen_role, lookup
 from .recipe import GIVEN_BY_HEAD, Head, Model, Recipe
 
 
@@ -26,15 +27,17 @@ class Plan:
     """What a recipe needs, worked out from its signatures.
 
     `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
-    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `judged` what it
-    reads of what people said (`label`, `target`); `old` the outputs to freeze at the start of an update; `mismatched`
-    the model asked for each log-probability after another prompt; `scorers` the roles that score.
+    log-probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns
+    from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `old` the
+    outputs to freeze at the start of an update; `mismatched` the model asked for each log-probability after another
+    prompt; `scorers` the roles that score.
     """
 
     outputs: dict[str, tuple[str, ...]]
     pairwise: bool
     judged: tuple[str, ...]
     frozen: tuple[str, ...]
+    beside: tuple[str, ...]
     old: tuple[str, ...]
     mismatched: dict[str, str]
     scorers: tuple[str, ...]
@@ -43,7 +46,7 @@ class Plan:
     @property
     def roles(self) -> tuple[str, ...]:
         """Every model that is loaded."""
-        return (*self.outputs, *self.frozen, *self.scorers)
+        return tuple(dict.fromkeys((*self.outputs, *self.frozen, *self.beside, *self.scorers)))
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -100,6 +103,8 @@ class _Planner:
             self._provide(name, scorer.name)
         for bound in (*recipe.select, *recipe.derive):
             self._apply(bound)
+        for bound in recipe.compare:
+            self._compare(bound)
         for term in recipe.objective:
             self._consume(term.objective)
         outputs = {
@@ -120,6 +125,7 @@ class _Planner:
                 u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
             ),
             frozen=tuple(dict.fromkeys(r for t in used if (r := frozen_role(t)))),
+            beside=tuple(dict.fromkeys(r for t in used if (r := compared_role(t)))),
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
             mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
             scorers=tuple(self._scorers()),
@@ -160,18 +166,36 @@ class _Planner:
                 yield role
 
     def _apply(self, bound: Bound) -> None:
-        self._consume(bound)
+        self._consume(bound, comparing=bound in self.recipe.compare)
         for name in bound.gives:
             self._known(name, bound.name)
             self._provide(name, bound.name)
+
+    def _compare(self, bound: Bound) -> None:
+        """A function of whole distributions: it reads logits and nothing else, with knobs that do not move."""
+        foreign = [n for n in bound.inputs if n != "logits" and compared_role(n) is None]
+        if foreign or "logits" not in bound.inputs or len(bound.gives) != 1:
+            raise RecipeError(
+                f"`{bound.name}` stands in `compare` and takes {', '.join(bound.inputs)}: it takes `logits`, and "
+                "`<role>_logits` of frozen models, and is marked to give one tensor. What reads other tensors belongs "
+                "in `derive` or is an objective."
+            )
+        if any(isinstance(value, Dial) for value in bound.knobs.values()):
+            raise RecipeError(f"the knobs of `{bound.name}`, which stands in `compare`, are numbers: they do not move.")
+        self._apply(bound)
 
     def _provide(self, tensor: str, producer: str) -> None:
         use = _Use(tensor, producer, [])
         self.uses.append(use)
         self.now[tensor] = use
 
-    def _consume(self, bound: Bound) -> None:
+    def _consume(self, bound: Bound, *, comparing: bool = False) -> None:
         for tensor in bound.inputs:
+            if not comparing and (tensor == "logits" or compared_role(tensor)):
+                raise RecipeError(
+                    f"`{bound.name}` asks for `{tensor}`, which is as long as the vocabulary: put a function that "
+                    "makes one number of it for each token in `compare`, as `kl_from_reference`, and read that."
+                )
             if tensor not in self.now:
                 self._provide(tensor, self._unasked(tensor, bound))
             self.now[tensor].consumers.append(bound.name)
@@ -188,7 +212,7 @@ class _Planner:
             return f"{self.trained['logp']}, after another prompt"
         if tensor in ("old_logp", "old_value") and tensor.removeprefix("old_") in self.trained:
             return f"{self.trained[tensor.removeprefix('old_')]}, before the update"
-        role = frozen_role(tensor)
+        role = frozen_role(tensor) or compared_role(tensor)
         if role is not None:
             if role in models and not models[role].train and models[role].head == "lm":
                 return role
@@ -211,12 +235,14 @@ class _Planner:
         if tensor in heads:
             head = heads[tensor]
             return f'Add models={{..., "{source or head}": Model(source="...", head="{head}", train=True)}}.'
-        if tensor in ("logp", "entropy", "old_logp", "mismatched_logp"):
+        if tensor in ("logp", "entropy", "logits", "old_logp", "mismatched_logp"):
             return 'Add models={..., "policy": Model(source="...", train=True)}.'
         if source == "scorer":
             return f'Add score={{"{tensor}": bind(my_reward)}}, a function (prompt, response) -> float.'
         if source == "feedback":
             return "Judged data carries the order of preference (best first) and `label`, samples neither."
+        if tensor == "token_kl":
+            return "Add a function of `logits` to `compare` that gives it; only objectives read it."
         if source == "sampler":
             return "Only a recipe that samples has it: add sample=Sample(k=4)."
         return "Add a function to `derive` that gives it, before the one that reads it."

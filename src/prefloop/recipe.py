@@ -19,7 +19,7 @@ Family = Literal["direct", "online", "imitation", "reward"]
 Head = Literal["lm", "value", "score", "token_score"]
 
 GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
-    "lm": ("logp", "entropy"),
+    "lm": ("logp", "entropy", "logits"),
     "value": ("value",),
     "score": ("score",),
     "token_score": ("token_score",),
@@ -156,6 +156,9 @@ class Recipe:
     `objective` in `passes` passes over the batch, each cut into `minibatches` optimiser steps. Offline (without):
     `batch` judged groups a step.
 
+    compare: functions of the policy's whole next-token distribution and frozen models', one number a token; what they
+    give is differentiated, and only objectives read it.
+
     steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
     between two states on disk. data: where the judged answers are, as the `source` of `Data` or with all it can say.
     """
@@ -169,6 +172,7 @@ class Recipe:
     score: Mapping[str, Bound] = field(default_factory=dict)
     select: tuple[Bound, ...] = ()
     derive: tuple[Bound, ...] = ()
+    compare: tuple[Bound, ...] = ()
     objective: tuple[Term, ...] = ()
     optimiser: Optimiser = field(default_factory=Optimiser)
     batch: int = 8

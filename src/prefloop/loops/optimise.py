@@ -66,7 +66,7 @@ def optimise(
         role: (*names, "entropy") if "logp" in names and "entropy" not in names else names
         for role, names in needs.outputs.items()
     }
-    learner = LocalLearner(networks, wanted, recipe.optimiser, temperature=temperature)
+    learner = LocalLearner(networks, wanted, recipe.optimiser, temperature=temperature, compare=recipe.compare)
     dials, first = Dials(recipe), 0
     state = checkpoint.read(folder) if folder else None
     if state is not None:
@@ -186,7 +186,7 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
 
 def _must_stand_apart(needs: Plan, networks: Mapping[str, Any]) -> None:
     """Refuse a frozen model that is the trained one: it would move along, and every log-ratio to it would stay 0."""
-    for frozen in needs.frozen:
+    for frozen in (*needs.frozen, *needs.beside):
         for trained in needs.outputs:
             mine, theirs = (getattr(networks[role], "model", networks[role]) for role in (trained, frozen))
             if mine is theirs:

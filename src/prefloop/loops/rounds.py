@@ -153,7 +153,7 @@ def _reference(recipe: Recipe, networks: dict[str, Any]) -> dict[str, Any]:
     if not recipe.models["policy"].train:
         return {"ref": networks["policy"]}
     with_ref = replace(recipe, models={**recipe.models, "ref": Model(source="policy")})
-    needs = replace(plan(recipe), outputs={}, frozen=("ref",), scorers=())
+    needs = replace(plan(recipe), outputs={}, frozen=("ref",), beside=(), scorers=())
     return load_networks(with_ref, needs, given={"policy": networks["policy"]})
 
 

@@ -19,17 +19,22 @@ from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
-from .problem import PROMPT, REWARD, reference
+from .problem import PROMPT, REWARD, reference, speaking, tilted
 from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
 
 
 def networks() -> dict[str, Any]:
-    """Every role a recipe may ask for: policies that start as the reference, and tables of zeros."""
+    """Every role a recipe may ask for: policies that start as the reference, and tables of zeros.
+
+    `dpo` and `reverse` have learnt the reward, and the opposite of it, as DPO does with a `beta` of 1.
+    """
     return {
         "policy": reference(),
         "ref": reference(),
+        "dpo": speaking(tilted(REWARD)),
+        "reverse": speaking(tilted(-REWARD)),
         "critic": Critic(torch.zeros(1, PREFIXES)),
         "reward": RewardModel(torch.zeros(1, len(ANSWERS))),
     }
@@ -72,7 +77,7 @@ def from_population(
         batch = batch.having(target=targets)
     batch = selected(recipe, batch)
     batch = with_frozen(batch, needs, found, tokens=_WHOLE, temperature=1.0)
-    learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser), Dials(recipe)
+    learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser, compare=recipe.compare), Dials(recipe)
     elsewhere = mismatch(batch)
     for step in range(steps):
         whole = with_mismatched(batch, elsewhere, needs.mismatched, found, tokens=_WHOLE)

@@ -47,11 +47,6 @@ def learnt(recipe: Recipe, answers: Tensor, probability: Tensor, **how: Any) -> 
     return distribution(from_population(recipe, answers, probability, **how)["policy"])
 
 
-def tilted(worth: Tensor) -> Tensor:
-    """The reference, tilted: pi_ref exp(worth) / Z."""
-    return (distribution(reference()).log() + worth).softmax(-1)
-
-
 def lowest(recipe: Recipe, answers: Tensor, probability: Tensor) -> Tensor:
     """The distribution (64) at which the recipe's objective is lowest, found without tokens, batches or a learner.
 

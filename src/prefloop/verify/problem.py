@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..text import Prompt
-from .tabular import ANSWERS, PREFIXES, TOKENS, Policy, text_of
+from .tabular import ANSWERS, LENGTH, PREFIXES, TOKENS, Policy, text_of
 
 PROMPT = Prompt(text="0")
 BETA = 0.5
@@ -46,6 +46,18 @@ def distribution(policy: Policy) -> Tensor:
     return policy.log_answers()[0].exp()
 
 
+def tilted(worth: Tensor) -> Tensor:
+    """The reference, tilted: pi_ref exp(worth) / Z."""
+    return (distribution(reference()).log() + worth).softmax(-1)
+
+
+def speaking(answers: Tensor) -> Policy:
+    """The policy whose answers have these probabilities (64)."""
+    tree = answers.reshape([TOKENS] * LENGTH)
+    begun = [tree.sum(tuple(range(n, LENGTH))).flatten() for n in range(1, LENGTH)] + [answers]
+    return Policy(torch.cat([p.view(-1, TOKENS).log() for p in begun]).unsqueeze(0))
+
+
 def regularised_optimum() -> Tensor:
     """The policy that maximises E[r] - beta KL(pi || pi_ref):
 
@@ -53,7 +65,7 @@ def regularised_optimum() -> Tensor:
 
     Rafailov et al. 2023 (arXiv 2305.18290), equation 4.
     """
-    return (distribution(reference()).log() + REWARD / BETA).softmax(-1)
+    return tilted(REWARD / BETA)
 
 
 def best_of_distribution(n: int) -> Tensor:
