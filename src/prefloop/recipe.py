@@ -98,6 +98,24 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """Answers that a frozen model adds to those of each prompt, put last and marked `calibrated`.
+
+    Online they are drawn anew at every step, beside the policy's own; offline once, before anything is learnt.
+
+    >>> Draws(k=2).by
+    'ref'
+    """
+
+    by: str = "ref"
+    k: int = 1
+    decoding: Decoding = field(default_factory=Decoding)
+
+    def __post_init__(self) -> None:
+        _at_least(1, k=self.k)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """One term of the loss: an objective, its weight, and what it is averaged over (`reduce.weights`)."""
 
@@ -156,8 +174,9 @@ class Recipe:
     `objective` in `passes` passes over the batch, each cut into `minibatches` optimiser steps. Offline (without):
     `batch` judged groups a step.
 
-    steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
-    between two states on disk. data: where the judged answers are, as the `source` of `Data` or with all it can say.
+    draws: answers of a frozen model, beside those of the policy or of the data. steps: batches in all. epochs: passes
+    over the data, for offline recipes, in place of `steps`. checkpoint: steps between two states on disk. data: where
+    the judged answers are, as the `source` of `Data` or with all it can say.
     """
 
     name: str
@@ -166,6 +185,7 @@ class Recipe:
     summary: str = ""
     models: Mapping[str, Model]
     sample: Sample | None = None
+    draws: Draws | None = None
     score: Mapping[str, Bound] = field(default_factory=dict)
     select: tuple[Bound, ...] = ()
     derive: tuple[Bound, ...] = ()
