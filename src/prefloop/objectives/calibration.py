@@ -28,4 +28,4 @@ def calibrated_ratio(
     >>> calibrated_ratio(logp, torch.zeros_like(logp), torch.ones_like(logp), torch.tensor([[0.0, 1.0]]))
     tensor([-2.])
     """
-    return (calibrated * tsum(logp - ref_logp, mask)).sum(-1)
+    return (calibrated * tsum(logp - ref_logp, mask)).sum(1)

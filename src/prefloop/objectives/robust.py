@@ -54,11 +54,11 @@ def doubly_robust(
         forth, back = ({n: x[:, places].flatten(0, 1) for n, x in tensors.items()} for places in (pairs, pairs.flip(1)))
         first = lead(forth["reward"]).sigmoid()
         mean: Tensor = first * loss(forth) + (1 - first) * loss(back)
-        return mean.view(len(mask), -1)
+        return mean.view(len(mask), len(pairs))
 
     judged = torch.tensor([[0, 1]])
     draws = torch.combinations(torch.arange(2, mask.shape[1]))
-    there = present(mask)[:, draws].all(-1)
+    there = present(mask)[:, draws].all(2)
     among = torch.where(there, expected(draws), 0.0).sum(1) / there.sum(1).clamp(min=1)
     plain: Tensor = loss({n: x[:, :2] for n, x in tensors.items()})
     return plain - expected(judged).squeeze(1) + among
