@@ -24,10 +24,10 @@ def doubly_robust(
         loss       = l(0, 1) - mean(0, 1) + (mean over 2 <= i < j of mean(i, j))
 
     VRPO (Ye et al. 2025, arXiv 2504.03784): responses 0 and 1 are a judged pair, the preferred one first, and all
-    others are draws of the reference. Every two of them count: two draws are the form of the released code, which has
-    no less variance than the plain loss, and more draws have less. In the mean this is the plain loss on pairs of the
-    reference, if the judged pairs are such draws, whatever the reward says; or if the reward is right, whatever pairs
-    were judged. Of a prompt with fewer than two draws that are there, the last term is 0.
+    others are draws of the reference. In the mean this is the plain loss on pairs of the reference, if the judged pairs
+    are such draws, whatever the reward says; or if the reward is right, whatever pairs were judged. Every two draws
+    count: with a right reward two, as in the released code, leave the variance of the plain loss as it is, and more
+    lower it. Of a prompt with fewer than two draws that are there, the last term is 0.
 
     `loss` takes any of the tensors above, as pairs: `bind(dpo, beta=0.1)`.
 
