@@ -8,6 +8,7 @@ import torch
 from oracles import batch
 from prefloop.binding import bind
 from prefloop.credit import preferred_calibrate
+from prefloop.dials import Linear
 from prefloop.errors import RecipeError
 from prefloop.evaluation.assumption import falls_short
 from prefloop.learning.update import Dials, loss
@@ -34,10 +35,10 @@ def pairs(request):
     return {**found, "calibrated": preferred_calibrate(found["mask"]).double()}
 
 
-def slope(recipe, tensors):
+def slope(recipe, tensors, dials=None):
     """The gradient of a recipe's whole loss."""
     logp = tensors["logp"].clone().requires_grad_()
-    loss(recipe, {"logp": logp}, tensors, Dials(recipe)).backward()
+    loss(recipe, {"logp": logp}, tensors, dials or Dials(recipe)).backward()
     return logp.grad
 
 
@@ -233,6 +234,15 @@ def test_what_wraps_a_loss_on_pairs_learns_from_pairs():
     assert wrapper.compares
     assert wrapper.inner == (PLAIN["simpo"],)
     assert "reward" in wrapper.inputs
+
+
+def test_a_knob_of_the_wrapped_loss_moves_with_its_dial():
+    recipe = method("vrpo")(loss=bind(dpo, beta=Linear(begin=0.2, end=0.8)), reward=bind(len))
+    groups, dials = batch(0, k=4), Dials(recipe)
+    for beta in (0.2, 0.8):
+        fixed = method("vrpo")(beta=beta, reward=bind(len))
+        near(slope(recipe, groups, dials), slope(fixed, groups))
+        dials.turn(step=0, steps=1, metrics={})
 
 
 def test_the_sum_of_the_log_ratios_of_the_preferred_answers_is_the_calibration_of_vpo(pairs):
