@@ -42,7 +42,12 @@ COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
     "steps": ("1 or more", "batches in all", lambda r: r.steps),
     "passes": ("1 or more", "passes over a batch of samples", lambda r: r.passes),
     "minibatches": ("1 to `batch`", "optimiser steps in a pass", lambda r: r.minibatches),
-    "max_tokens": ("1 or more", "tokens of the longest answer", lambda r: r.sample and r.sample.decoding.max_tokens),
+    "draws": ("2 or more", "answers of the reference, beside each pair", lambda r: r.draws and r.draws.k),
+    "max_tokens": (
+        "1 or more",
+        "tokens of the longest answer",
+        lambda r: (drawn := r.sample or r.draws) and drawn.decoding.max_tokens,
+    ),
     "head": ("above 0", "how many times faster a new head learns than the trunk", lambda r: r.optimiser.head),
     "ending": ("", "text read after an answer, before its score", lambda r: _trained(r).ending),
 }
@@ -168,6 +173,8 @@ def _knob(name: str, recipe: Recipe, given: object) -> tuple[str, str, str, str]
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, Bound):
+        return value.name
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -181,7 +188,7 @@ def _parts(recipe: Recipe) -> dict[str, Sequence[Bound]]:
         "select": recipe.select,
         "derive": recipe.derive,
         "compare": recipe.compare,
-        "objective": [t.objective for t in recipe.objective],
+        "objective": [piece for t in recipe.objective for piece in (t.objective, *t.objective.inner)],
     }
 
 

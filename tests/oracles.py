@@ -8,10 +8,11 @@ import torch
 
 import restated
 from prefloop import credit, select, shaping
-from prefloop.binding import Bound
+from prefloop.binding import Bound, bind
 from prefloop.errors import RecipeError
 from prefloop.objectives import (
     anchored,
+    calibration,
     critic,
     distributions,
     divergences,
@@ -23,6 +24,7 @@ from prefloop.objectives import (
     policy,
     reference_free,
     rewards,
+    robust,
     singles,
     token_level,
 )
@@ -50,6 +52,10 @@ PURE_FUNCTIONS = {
     margins.mm_dpo: ({}, {"beta": 0.7, "weight": 0.3, "steepness": 0.8}),
     margins.wpo: ({}, {"beta": 0.7}),
     margins.dense_dpo: ({}, {"beta": 0.7}),
+    margins.constrained_dpo: (
+        {},
+        {"beta": 0.7, "gamma": 0.3, "tau": 1.5, "alpha": 0.6},
+    ),
     margins.rebel: ({}, {"eta": 0.7}),
     distributions.kl_from_reference: ({},),
     distributions.kl_to_mixed: ({}, {"beta": 0.7, "dpo_beta": 0.4}),
@@ -60,6 +66,11 @@ PURE_FUNCTIONS = {
     anchored.nca: ({}, {"beta": 0.7}),
     anchored.apo_zero: ({}, {"beta": 0.7}),
     anchored.apo_down: ({}, {"beta": 0.7}),
+    calibration.calibrated_ratio: ({},),
+    robust.doubly_robust: (
+        {"loss": bind(pairs.dpo, beta=0.7, smoothing=0.2)},
+        {"loss": bind(margins.mm_dpo, beta=0.7)},
+    ),
     reference_free.simpo: ({}, {"beta": 0.7, "gamma": 0.3}),
     reference_free.cpo: ({}, {"beta": 0.7}),
     reference_free.orpo: ({},),
@@ -102,6 +113,7 @@ PURE_FUNCTIONS = {
     credit.mismatched_kl: ({},),
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
+    credit.preferred_calibrate: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
     select.preferred: ({},),
@@ -109,6 +121,8 @@ PURE_FUNCTIONS = {
 }
 """Every pure function, with the knobs it is tried with."""
 
+FOURFOLD = {robust.doubly_robust.__name__}
+"""What takes a pair and two draws at least."""
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
 COMPARES_SIBLINGS = {
@@ -125,8 +139,8 @@ def inputs(function):
 def batch(seed, *, k):
     """Random tensors by name for 5 prompts of at most `k` responses, in float64.
 
-    Masks have holes. With k = 4 some responses are missing: there are 4, 3, 2, 1 and 0. An odd seed gives one advantage
-    per response instead of one per token.
+    Masks have holes. With k = 4 some responses are missing: there are 4, 3, 2, 1 and 0; with k = 6 there are 5, 5, 2, 1
+    and 0. An odd seed gives one advantage per response instead of one per token.
     """
     source = torch.Generator().manual_seed(seed)
 
@@ -136,8 +150,10 @@ def batch(seed, *, k):
     p, t = 5, 6
     mask = torch.randint(0, 2, (p, k, t), generator=source)
     mask[..., 1] = 1
-    if k == 4:
+    if k >= 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
+    if k == 6:
+        mask[0, 4] = 0
     names = ("value", "old_value", "returns", "token_reward", "entropy", "token_kl")
     logits = ("logits", "ref_logits", "dpo_logits", "reverse_logits")
     logps = ("logp", "ref_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
@@ -153,6 +169,7 @@ def batch(seed, *, k):
         "reference_point": normal(p, mean=1.0),
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
         "token_weight": 1 + normal(p, k, t).abs(),
+        "calibrated": torch.randint(0, 2, (p, k), generator=source).double(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
         **{name: normal(p, k, t, 3) for name in logits},
     }
@@ -160,7 +177,8 @@ def batch(seed, *, k):
 
 def check(function, knobs_tried):
     """Raise unless the function equals its restatement, for each setting of its knobs."""
-    sizes = (2,) if function.__name__ in PAIRED else (2, 4)
+    name = function.__name__
+    sizes = (2,) if name in PAIRED else (4, 6) if name in FOURFOLD else (2, 4)
     for knobs, k, seed in itertools.product(knobs_tried, sizes, SEEDS):
         tensors = batch(seed, k=k)
         given = {name: tensors[name] for name in inputs(function)}
@@ -169,6 +187,10 @@ def check(function, knobs_tried):
         lone = torch.ones(3, 1, 2)
         with pytest.raises(RecipeError, match="at least 2 responses"):
             function(torch.ones(3, 1), lone)
+    if name in FOURFOLD:
+        three = torch.ones(5, 3, 6)
+        with pytest.raises(RecipeError, match=r"given 3 responses .* at least two draws"):
+            function(three, three, three, three[..., 0], **knobs_tried[0])
 
 
 def _restated(function, given, knobs):

@@ -155,6 +155,32 @@ def dense_dpo(logp, ref_logp, mask, token_weight, *, beta=0.5):
     return _not_chosen(beta * (better - worse))
 
 
+def constrained_dpo(logp, ref_logp, mask, *, beta=2.5, gamma=0.5, tau=2.0, alpha=1.0):
+    ahead, before = ((_average(x[0], mask[0]) - _average(x[1], mask[1])) for x in (logp, ref_logp))
+    goal = before + math.log(1 + math.exp(tau * (gamma - before))) / (tau * alpha)
+    return _not_chosen(beta * (ahead - goal))
+
+
+def calibrated_ratio(logp, ref_logp, mask, calibrated):
+    return sum(c * (_total(x, m) - _total(r, m)) for x, r, m, c in zip(logp, ref_logp, mask, calibrated, strict=True))
+
+
+def doubly_robust(logp, ref_logp, mask, reward, *, loss):
+    tensors = {"logp": logp, "ref_logp": ref_logp, "mask": mask, "reward": reward}
+
+    def term(i, j):
+        pair = {name: [tensors[name][i], tensors[name][j]] for name in loss.inputs}
+        return globals()[loss.name](**pair, **loss.knobs)
+
+    def mean(i, j):
+        first = 1 / (1 + math.exp(reward[j] - reward[i]))
+        return first * term(i, j) + (1 - first) * term(j, i)
+
+    draws = [i for i in range(2, len(mask)) if any(mask[i])]
+    among = [mean(i, j) for i, j in itertools.combinations(draws, 2)]
+    return term(0, 1) - mean(0, 1) + (statistics.fmean(among) if among else 0.0)
+
+
 def rebel(logp, old_logp, mask, reward, *, eta=1.0):
     first, second = ((_total(logp[k], mask[k]) - _total(old_logp[k], mask[k])) / eta for k in (0, 1))
     return (first - second - (reward[0] - reward[1])) ** 2
@@ -489,6 +515,10 @@ def group_win_rate(reward, mask):
         statistics.fmean(1 / (1 + math.exp(reward[j] - reward[k])) for j in there) if k in there else 0.0
         for k in range(len(mask))
     ]
+
+
+def preferred_calibrate(mask):
+    return [float(i == 0 and any(response)) for i, response in enumerate(mask)]
 
 
 def corrected(ids, mask, *, gamma=5.0):

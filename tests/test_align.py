@@ -238,10 +238,11 @@ def _held_out_pair(label):
     return ((apart[0], label), (apart[1], 1 - label))
 
 
+@pytest.mark.parametrize("name", ["dpo", "vrpo"])
 @pytest.mark.parametrize("beta", [0.0, -0.1, Linear(begin=0.0, end=0.1)])
-def test_a_beta_that_learns_nothing_or_the_opposite_is_refused(beta, write):
+def test_a_beta_that_learns_nothing_or_the_opposite_is_refused(name, beta, write):
     with pytest.raises(RecipeError, match=r"`beta` of `dpo` is (0\.0|-0\.1): at 0 nothing is learnt, and below it"):
-        judged_answers(replace(method("dpo")(beta=beta), data=write(ROWS)), say=print)
+        judged_answers(replace(method(name)(beta=beta), data=write(ROWS)), say=print)
 
 
 def test_a_reference_that_is_the_policy_itself_is_refused(folder):

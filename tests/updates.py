@@ -47,7 +47,7 @@ def networks(recipe, of=decoder):
 
 def make(recipe):
     """Prompts and answers of several lengths with holes, an answer missing where there may be one, and all opinions."""
-    pairs = plan(recipe).pairwise and not recipe.select
+    pairs = plan(recipe).pairwise and not recipe.select and not recipe.draws
     batch = tiny.batch(TRUNKS, PAIRS if pairs else LISTS, seed=3)
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
@@ -56,6 +56,7 @@ def make(recipe):
         reward=reward,
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
+        calibrated=torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),
         mismatched_logp=likelier,
         ref_mismatched_logp=torch.zeros_like(likelier),
     )

@@ -220,6 +220,24 @@ def group_win_rate(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> 
     return torch.where(there, wins.sum(2) / there.sum(1, keepdim=True).clamp(min=1), 0.0)
 
 
+@gives("calibrated")
+def preferred_calibrate(mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
+    """The preferred response, which is at index 0, stands for the calibration policy.
+
+        calibrated_i = [i = 0]
+
+    The offline choice of VPO (Cen et al. 2024, arXiv 2405.19320), whose calibration policy may be any that is fixed:
+    here the one that wrote the preferred answers of the data. A missing response is none.
+
+    >>> import torch
+    >>> preferred_calibrate(torch.ones(1, 2, 3))
+    tensor([[1., 0.]])
+    """
+    there = present(mask)
+    first = torch.arange(there.shape[1], device=mask.device) == 0
+    return (there & first).to(torch.get_default_dtype())
+
+
 @gives("token_weight")
 def corrected(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"], *, gamma: float = 5.0) -> Float[Tensor, "P 2 T"]:
     """The weight of every token of an answer and of what it was corrected from: `gamma` where they differ, 1 elsewhere.

@@ -102,8 +102,11 @@ def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], 
     return float((returns - value)[chosen].var(correction=0) / spread.clamp(min=1e-8))
 
 
-OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, kl, entropy, length, sampler_gap, idle_groups, unexplained))
-"""What makes sense of a policy's own samples."""
+OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, kl, entropy, length, sampler_gap))
+"""What is said of a policy by its own samples, and by no others that were drawn beside them."""
+
+COMPARED: tuple[Bound, ...] = tuple(bind(f) for f in (idle_groups, unexplained))
+"""What makes sense of all samples that are learnt from."""
 
 JUDGED: tuple[Bound, ...] = tuple(
     bind(f) for f in (accuracy, preferred, preferred_gained, liked_gained, disliked_gained)
@@ -119,5 +122,13 @@ def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
     Answers that are labelled one by one are not pairs, also where there are two to a prompt.
     """
     paired = tensors["mask"].shape[1] == 2 and "label" not in tensors
-    fitting = (*(OWN if "sampled_logp" in tensors else JUDGED), *ANY)
-    return {m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (paired or not m.pairwise)}
+    found: dict[str, float] = {}
+    if "sampled_logp" in tensors:
+        mask = tensors["mask"]
+        beside = tensors.get("calibrated", mask.new_zeros(mask.shape[:2]))
+        own = {**tensors, "mask": mask * (1 - beside.to(mask)).unsqueeze(-1)}
+        found |= {m.name: m(own) for m in OWN if all(n in own for n in m.inputs)}
+    fitting = (*(COMPARED if "sampled_logp" in tensors else JUDGED), *ANY)
+    return found | {
+        m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (paired or not m.pairwise)
+    }

@@ -58,6 +58,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("returns", "P K T", None, "what the critic should have predicted"),
     ("reference_point", "P", None, "the log-ratio to the reference that counts as neither gain nor loss"),
     ("win_rate", "P K", None, "probability of beating the alternatives"),
+    ("calibrated", "P K", None, "1 where the response is a draw of the calibration policy; those of `draws` are"),
     ("label", "P K", "feedback", "grade or rank given by people; of thumbs, 1 is up and 0 is down"),
     ("target", "P", "feedback", "soft preference for index 0"),
     ("weight", "P", "feedback", "importance of the example"),

@@ -9,7 +9,7 @@ from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, compared_role, frozen_role, lookup
-from .recipe import GIVEN_BY_HEAD, Head, Model, Recipe
+from .recipe import GIVEN_BY_HEAD, Draws, Head, Model, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Plan:
     log-probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns
     from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `old` the
     outputs to freeze at the start of an update; `mismatched` the model asked for each log-probability after another
-    prompt; `scorers` the roles that score.
+    prompt; `drawing` the frozen roles that answer as well; `scorers` the roles that score.
     """
 
     outputs: dict[str, tuple[str, ...]]
@@ -40,13 +40,14 @@ class Plan:
     beside: tuple[str, ...]
     old: tuple[str, ...]
     mismatched: dict[str, str]
+    drawing: tuple[str, ...]
     scorers: tuple[str, ...]
     rows: tuple[Row, ...]
 
     @property
     def roles(self) -> tuple[str, ...]:
         """Every model that is loaded."""
-        return tuple(dict.fromkeys((*self.outputs, *self.frozen, *self.beside, *self.scorers)))
+        return tuple(dict.fromkeys((*self.outputs, *self.frozen, *self.beside, *self.drawing, *self.scorers)))
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -93,6 +94,9 @@ class _Planner:
         online = recipe.sample is not None
         self._provide("ids", "sampler" if online else "data")
         self._provide("mask", "sampler" if online else "data")
+        if recipe.draws is not None:
+            self._check_draws(recipe.draws)
+            self._provide("calibrated", "sampler")
         if online:
             self._provide("sampled_logp", "sampler")
         else:
@@ -128,6 +132,7 @@ class _Planner:
             beside=tuple(dict.fromkeys(r for t in used if (r := compared_role(t)))),
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
             mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
+            drawing=(recipe.draws.by,) if recipe.draws else (),
             scorers=tuple(self._scorers()),
             rows=tuple(
                 Row(tensor=u.tensor, shape=self._shape(u.tensor), producer=u.producer, consumers=tuple(u.consumers))
@@ -147,6 +152,21 @@ class _Planner:
             raise RecipeError(
                 f"`{recipe.name}` learns from its own samples at temperature 0, where every answer has probability 1 "
                 "and there is nothing to learn: raise `sample.decoding.temperature`."
+            )
+
+    def _check_draws(self, draws: Draws) -> None:
+        models, name = self.recipe.models, self.recipe.name
+        frozen = [r for r, m in models.items() if not m.train and m.head == "lm"]
+        if draws.by not in frozen:
+            raise RecipeError(
+                f"`draws` of `{name}` has `{draws.by}` answer the prompts too, and that is no frozen language model of "
+                f"the recipe (declared: {', '.join(frozen) or 'none'}). "
+                f'Add models={{..., "{draws.by}": Model(source="policy")}}.'
+            )
+        if draws.decoding.temperature <= 0:
+            raise RecipeError(
+                f"`draws` of `{name}` are taken at temperature 0, where all draws for a prompt are one answer: raise "
+                " `draws.decoding.temperature`."
             )
 
     def _shape(self, tensor: str) -> str:
@@ -243,6 +263,8 @@ class _Planner:
             return "Judged data carries the order of preference (best first) and `label`, samples neither."
         if tensor == "token_kl":
             return "Add a function of `logits` to `compare` that gives it; only objectives read it."
+        if tensor == "calibrated":
+            return 'Add draws=Draws(by="ref"), or a function to `derive` that gives it.'
         if source == "sampler":
             return "Only a recipe that samples has it: add sample=Sample(k=4)."
         return "Add a function to `derive` that gives it, before the one that reads it."

@@ -98,6 +98,24 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """Answers that a frozen model adds to those of each prompt, put last and marked `calibrated`.
+
+    Online they are drawn anew at every step, beside the policy's own; offline once, before anything is learnt.
+
+    >>> Draws(k=2).by
+    'ref'
+    """
+
+    by: str = "ref"
+    k: int = 1
+    decoding: Decoding = field(default_factory=Decoding)
+
+    def __post_init__(self) -> None:
+        _at_least(1, k=self.k)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """One term of the loss: an objective, its weight, and what it is averaged over (`reduce.weights`)."""
 
@@ -157,10 +175,10 @@ class Recipe:
     `batch` judged groups a step.
 
     compare: functions of the policy's whole next-token distribution and frozen models', one number a token; what they
-    give is differentiated, and only objectives read it.
-
-    steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
-    between two states on disk. data: where the judged answers are, as the `source` of `Data` or with all it can say.
+    give is differentiated, and only objectives read it. draws: answers of a frozen model, beside those of the policy or
+    of the data. steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`.
+    checkpoint: steps between two states on disk. data: where the judged answers are, as the `source` of `Data` or with
+    all it can say.
     """
 
     name: str
@@ -169,6 +187,7 @@ class Recipe:
     summary: str = ""
     models: Mapping[str, Model]
     sample: Sample | None = None
+    draws: Draws | None = None
     score: Mapping[str, Bound] = field(default_factory=dict)
     select: tuple[Bound, ...] = ()
     derive: tuple[Bound, ...] = ()

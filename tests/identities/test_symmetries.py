@@ -13,6 +13,8 @@ ORDERED = oracles.PAIRED | {
     "kway_choice",
     "best_and_worst",
     "preferred",
+    "preferred_calibrate",
+    "doubly_robust",
 }
 TRIED = [pytest.param(f, knobs[-1], id=f.__name__) for f, knobs in oracles.PURE_FUNCTIONS.items()]
 MASKED = [case for case in TRIED if "mask" in oracles.inputs(case.values[0])]

@@ -28,7 +28,8 @@ class Dials:
         self.dials: dict[str, Dial] = {}
         pieces = [(f"derive.{i}", b) for i, b in enumerate(recipe.derive)]
         pieces += [(f"objective.{i}.objective", t.objective) for i, t in enumerate(recipe.objective)]
-        for path, bound in pieces:
+        for path, bound in pieces:  # grows by the pieces that a piece wraps
+            pieces += [(f"{path}.{k}", knob) for k, knob in bound.knobs.items() if isinstance(knob, Bound)]
             self.dials |= {f"{path}.{k}": v for k, v in bound.knobs.items() if isinstance(v, Dial)}
         for i, term in enumerate(recipe.objective):
             if isinstance(term.weight, Dial):
@@ -41,9 +42,13 @@ class Dials:
         """The setting at a path, or the fixed number that stands there."""
         return self.now[path] if isinstance(fixed, Dial) else fixed
 
-    def knobs(self, path: str, bound: Bound) -> dict[str, float]:
-        """The moving knobs of one piece."""
-        return {k: self.now[f"{path}.{k}"] for k in bound.knobs if f"{path}.{k}" in self.now}
+    def knobs(self, path: str, bound: Bound) -> dict[str, Any]:
+        """The moving knobs of one piece, and the pieces it wraps where theirs move."""
+        found: dict[str, Any] = {k: self.now[f"{path}.{k}"] for k in bound.knobs if f"{path}.{k}" in self.now}
+        for k, knob in bound.knobs.items():
+            if isinstance(knob, Bound) and (moving := self.knobs(f"{path}.{k}", knob)):
+                found[k] = Bound(knob.function, {**knob.knobs, **moving})
+        return found
 
     def turn(self, *, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """Move every dial on, after a step ended with these metrics."""
@@ -149,7 +154,7 @@ def derived(recipe: Recipe, batch: Batch, outputs: Mapping[str, Tensor], dials: 
     return tensors
 
 
-def _called(bound: Bound, tensors: Mapping[str, Tensor], knobs: Mapping[str, float]) -> Any:
+def _called(bound: Bound, tensors: Mapping[str, Tensor], knobs: Mapping[str, Any]) -> Any:
     try:
         return bound(tensors, knobs)
     except PrefloopError:

@@ -105,12 +105,12 @@ def _left_out(judged: Judged, serves: Callable[[Group], bool], why: str) -> Judg
 
 def _must_mean(recipe: Recipe) -> None:
     """Refuse a `beta` that turns an objective off or over."""
-    for term in recipe.objective:
-        beta = term.objective.knobs.get("beta")
+    for piece in (p for term in recipe.objective for p in (term.objective, *term.objective.inner)):
+        beta = piece.knobs.get("beta")
         beta = beta.start() if isinstance(beta, Dial) else beta
         if isinstance(beta, (int, float)) and not beta > 0:
             raise RecipeError(
-                f"`beta` of `{term.objective.name}` is {beta}: at 0 nothing is learnt, and below it what people "
+                f"`beta` of `{piece.name}` is {beta}: at 0 nothing is learnt, and below it what people "
                 "prefer is avoided. Give a number above 0, such as 0.1."
             )
 

@@ -18,9 +18,11 @@ from ..learning.remembered import remembered_logp
 from ..learning.update import Dials, selected, update, with_frozen
 from ..planning import Plan, plan
 from ..recipe import Recipe
+from ..sampling.frozen import Drawer, frozen_generator
 from ..sampling.generator import Generator
 from ..scoring.scorer import scored
 from ..text import Group, Prompt
+from .draws import calibrated, with_draws
 from .interrupt import Patience
 from .judged import in_tokens
 from .progress import Progress, Silent
@@ -40,6 +42,7 @@ def optimise(
     generator: Generator | None = None,
     prompts: Sequence[Prompt] = (),
     judged: Sequence[Group] = (),
+    drawer: Drawer = frozen_generator,
     on_step: OnStep = lambda *_: None,
     progress: Progress | None = None,
     folder: Path | None = None,
@@ -48,7 +51,8 @@ def optimise(
     """Run a recipe: online on `prompts` with a `generator`, offline on `judged` groups (best response first).
 
     The networks are trained in place. With a `folder` the state is written there every `recipe.checkpoint` steps, when
-    Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from.
+    Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from. `drawer`
+    makes of the frozen model of the recipe's `draws` what draws its answers.
 
     Raises:
         DataError: nothing to learn from.
@@ -57,9 +61,10 @@ def optimise(
     needs = plan(recipe)
     temperature = recipe.sample.decoding.temperature if recipe.sample else 1.0
     if recipe.sample is not None:
-        draw, steps = _online(recipe, needs, networks, generator, prompts, temperature), recipe.steps or 0
+        draw = _online(recipe, needs, networks, generator, prompts, temperature, drawer)
+        steps = recipe.steps or 0
     else:
-        draw = _offline(recipe, needs, networks, judged, temperature)
+        draw = _offline(recipe, needs, networks, judged, temperature, drawer)
         steps = recipe.steps or math.ceil((recipe.epochs or 1) * len(judged) / recipe.batch)
 
     wanted = {
@@ -108,6 +113,7 @@ def _online(
     generator: Generator | None,
     prompts: Sequence[Prompt],
     temperature: float,
+    drawer: Drawer,
 ) -> Draw:
     sample = recipe.sample
     assert sample is not None
@@ -115,12 +121,17 @@ def _online(
         raise DataError(f"`{recipe.name}` samples and was given no prompts.")
     if recipe.steps is None:
         raise RunError(f"`{recipe.name}` samples without end: give it `steps`.")
+    _must_stand_apart((*needs.beside, *needs.drawing), needs, networks)
+    reader = networks[next(iter(needs.outputs))]
 
     def draw(step: int) -> tuple[Batch, Sequence[Group]]:
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
-        groups = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
-        batch = selected(recipe, scored(assemble(groups), recipe.score, groups, networks))
+        own = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
+        beside = seed_of(recipe.seed, "draws", step)
+        groups = with_draws(recipe, own, networks, drawer, seed=beside, reader=reader)
+        batch = assemble(groups).having(**calibrated(recipe, groups))
+        batch = selected(recipe, scored(batch, recipe.score, groups, networks))
         tokens = recipe.optimiser.tokens
         return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
 
@@ -128,17 +139,25 @@ def _online(
 
 
 def _offline(
-    recipe: Recipe, needs: Plan, networks: Mapping[str, Any], judged: Sequence[Group], temperature: float
+    recipe: Recipe,
+    needs: Plan,
+    networks: Mapping[str, Any],
+    judged: Sequence[Group],
+    temperature: float,
+    drawer: Drawer,
 ) -> Draw:
-    """Batches of judged data; what rewards and frozen models think of it is worked out once."""
+    """Batches of judged data; what rewards and frozen models think of it, or add to it, is worked out once."""
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
-    _must_stand_apart(needs, networks)
-    data = assemble(in_tokens(judged, networks[next(iter(needs.outputs))]))
+    _must_stand_apart((*needs.frozen, *needs.beside, *needs.drawing), needs, networks)
+    reader = networks[next(iter(needs.outputs))]
+    seed = seed_of(recipe.seed, "draws")
+    groups = with_draws(recipe, in_tokens(judged, reader), networks, drawer, seed=seed, reader=reader)
+    data = assemble(groups).having(**calibrated(recipe, groups))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
-    data = selected(recipe, scored(data, recipe.score, judged, networks))
+    data = selected(recipe, scored(data, recipe.score, groups, networks))
     tokens = recipe.optimiser.tokens
     data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data
@@ -149,7 +168,7 @@ def _offline(
     def draw(step: int) -> tuple[Batch, Sequence[Group]]:
         index = endless(len(data), recipe.batch, step, recipe.seed, "data")
         batch = with_mismatched(data.take(index), elsewhere.take(index), moving, networks, tokens=tokens)
-        return batch, [judged[i] for i in index]
+        return batch, [groups[i] for i in index]
 
     return draw
 
@@ -184,9 +203,9 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
         )
 
 
-def _must_stand_apart(needs: Plan, networks: Mapping[str, Any]) -> None:
+def _must_stand_apart(roles: Sequence[str], needs: Plan, networks: Mapping[str, Any]) -> None:
     """Refuse a frozen model that is the trained one: it would move along, and every log-ratio to it would stay 0."""
-    for frozen in (*needs.frozen, *needs.beside):
+    for frozen in roles:
         for trained in needs.outputs:
             mine, theirs = (getattr(networks[role], "model", networks[role]) for role in (trained, frozen))
             if mine is theirs:

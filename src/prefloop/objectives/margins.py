@@ -2,7 +2,7 @@
 
 from jaxtyping import Float, Num
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from ..errors import above_zero
 from ..ops import lead, tmean, tsum, wmean
@@ -195,6 +195,39 @@ def dense_dpo(
     tensor([0.0486])
     """
     return -logsigmoid(beta * lead(wmean(logp - ref_logp, token_weight, mask)))
+
+
+def constrained_dpo(
+    logp: Float[Tensor, "P 2 T"],
+    ref_logp: Float[Tensor, "P 2 T"],
+    mask: Num[Tensor, "P 2 T"],
+    *,
+    beta: float = 2.5,
+    gamma: float = 0.5,
+    tau: float = 2.0,
+    alpha: float = 1.0,
+) -> Float[Tensor, "P"]:
+    """DPO that wants the preferred response ahead, where the reference may hold the other one too dear.
+
+        d     = mean_t logp_0t - mean_t logp_1t          d_ref = mean_t ref_logp_0t - mean_t ref_logp_1t
+        goal  = d_ref + softplus(tau (gamma - d_ref)) / (tau alpha)
+        loss  = -log sigmoid(beta (d - goal))
+
+    Constrained preference optimisation (Yang et al. 2026, arXiv 2605.20834) as the authors' released code has it,
+    with log-probabilities averaged over tokens. The goal of `dpo` is d_ref: where the reference prefers the other
+    response by far, its loss falls although the policy prefers it still. Here the goal is above `gamma` (with `alpha`
+    at most 1), and near d_ref, as in DPO, where the reference is well ahead of `gamma`. `tau` is how sharply the one
+    turns into the other; `alpha` divides what is added. `beta` is in units of the mean log-probability of a token.
+
+    >>> import torch
+    >>> logp, ref_logp = torch.tensor([[[-2.0], [-1.0]]]), torch.tensor([[[-4.0], [-1.0]]])
+    >>> dpo = constrained_dpo(logp, ref_logp, torch.ones_like(logp), beta=1.0, gamma=-9.0)
+    >>> dpo, constrained_dpo(logp, ref_logp, torch.ones_like(logp), beta=1.0, gamma=0.0)
+    (tensor([0.1269]), tensor([1.3142]))
+    """
+    d, d_ref = lead(tmean(logp, mask)), lead(tmean(ref_logp, mask))
+    goal = d_ref + softplus(tau * (gamma - d_ref)) / (tau * alpha)
+    return -logsigmoid(beta * (d - goal))
 
 
 def rebel(

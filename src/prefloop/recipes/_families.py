@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from ..binding import Bound, bind
 from ..dials import Dial
-from ..recipe import Decoding, Family, Model, Optimiser, Recipe, Sample, Term
+from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import model_score
 from . import SMOLLM2
 
@@ -37,6 +37,7 @@ def online(
     select: tuple[Bound, ...] = (),
     family: Family = "online",
     models: Mapping[str, Model] | None = None,
+    draws: int = 0,
     head: float = 1.0,
     passes: int = 1,
     minibatches: int = 1,
@@ -48,7 +49,11 @@ def online(
     steps: int = 100,
     max_tokens: int = 64,
 ) -> Recipe:
-    """A policy that samples k answers to each prompt, is paid for them, and learns from that."""
+    """A policy that samples k answers to each prompt, is paid for them, and learns from that.
+
+    `draws` more are drawn from the reference.
+    """
+    decoding = Decoding(max_tokens=max_tokens)
     return Recipe(
         name=name,
         family=family,
@@ -59,7 +64,8 @@ def online(
             **(models or {}),
             "reward": Model(source="reward", head="score"),
         },
-        sample=Sample(k=k, decoding=Decoding(max_tokens=max_tokens)),
+        sample=Sample(k=k, decoding=decoding),
+        draws=Draws(k=draws, decoding=decoding) if draws else None,
         score={"reward": reward or bind(model_score, model="reward")},
         select=select,
         derive=derive,
@@ -96,6 +102,7 @@ def direct(
     compare: tuple[Bound, ...] = (),
     score: Mapping[str, Bound] | None = None,
     models: Mapping[str, Model] = REFERENCE,
+    draws: Draws | None = None,
     model: str = SMOLLM2,
     lr: float | Dial = 1e-5,
     batch: int = 16,
@@ -108,6 +115,7 @@ def direct(
         paper=paper,
         summary=summary,
         models={"policy": Model(source=model, train=True), **models},
+        draws=draws,
         score=score or {},
         select=select,
         derive=derive,

@@ -32,6 +32,7 @@ from .known_answers import KNOWN_ANSWERS
 from .known_corrections import KNOWN_CORRECTIONS
 from .known_distributions import KNOWN_DISTRIBUTIONS
 from .known_pairs import KNOWN_PAIRS
+from .known_regimes import KNOWN_REGIMES
 from .problem import (
     BETA,
     PROMPT,
@@ -143,6 +144,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_CORRECTIONS,
     **KNOWN_DISTRIBUTIONS,
+    **KNOWN_REGIMES,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,
     "choice": _choice,

@@ -48,7 +48,8 @@ def settling(recipe: Recipe) -> Recipe:
 def from_samples(recipe: Recipe) -> Policy:
     """The policy after a recipe has learnt from its own samples."""
     found = networks()
-    optimise(settling(recipe), networks=found, generator=TabularGenerator(found["policy"]), prompts=[PROMPT])
+    generator = TabularGenerator(found["policy"])
+    optimise(settling(recipe), networks=found, generator=generator, prompts=[PROMPT], drawer=TabularGenerator)
     policy: Policy = found["policy"]
     return policy
 
