@@ -48,6 +48,7 @@ PURE_FUNCTIONS = {
     margins.mm_dpo: ({}, {"beta": 0.7, "weight": 0.3, "steepness": 0.8}),
     margins.wpo: ({}, {"beta": 0.7}),
     margins.dense_dpo: ({}, {"beta": 0.7}),
+    margins.token_agreement: ({}, {"beta": 0.7}),
     margins.rebel: ({}, {"eta": 0.7}),
     anchored.nca: ({}, {"beta": 0.7}),
     anchored.apo_zero: ({}, {"beta": 0.7}),
@@ -83,6 +84,7 @@ PURE_FUNCTIONS = {
     penalties.kl_k3: ({},),
     penalties.entropy: ({},),
     shaping.kl_in_reward: ({"beta": 0.3},),
+    shaping.contrast: ({},),
     shaping.total_reward: ({},),
     shaping.whiten_advantage: ({},),
     shaping.truncated_importance: ({}, {"cap": 1.3}),
@@ -94,6 +96,7 @@ PURE_FUNCTIONS = {
     credit.mismatched_kl: ({},),
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
+    credit.beyond_prefix: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
     select.preferred: ({},),
@@ -145,6 +148,8 @@ def batch(seed, *, k):
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
         "token_weight": 1 + normal(p, k, t).abs(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
+        "better_logp": -normal(p, k, t, mean=1.0).abs(),
+        "worse_logp": -normal(p, k, t, mean=1.0).abs(),
     }
 
 

@@ -28,7 +28,8 @@ class Plan:
     `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
     log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `judged` what it
     reads of what people said (`label`, `target`); `old` the outputs to freeze at the start of an update; `mismatched`
-    the model asked for each log-probability after another prompt; `scorers` the roles that score.
+    the model asked for each log-probability after another prompt; `scorers` the roles that score; `instructions` what
+    each frozen role is told before the prompt, of those that are told anything.
     """
 
     outputs: dict[str, tuple[str, ...]]
@@ -38,6 +39,7 @@ class Plan:
     old: tuple[str, ...]
     mismatched: dict[str, str]
     scorers: tuple[str, ...]
+    instructions: dict[str, str]
     rows: tuple[Row, ...]
 
     @property
@@ -113,22 +115,40 @@ class _Planner:
                     f"({', '.join(GIVEN_BY_HEAD[recipe.models[role].head])}): drop the model or add a Term."
                 )
         used = [u.tensor for u in self.uses]
+        frozen = tuple(dict.fromkeys(r for t in used if (r := frozen_role(t))))
         return Plan(
             outputs=outputs,
             pairwise=any(t.objective.pairwise for t in recipe.objective),
             judged=tuple(
                 u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
             ),
-            frozen=tuple(dict.fromkeys(r for t in used if (r := frozen_role(t)))),
+            frozen=frozen,
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
             mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
             scorers=tuple(self._scorers()),
+            instructions=self._instructions(frozen),
             rows=tuple(
                 Row(tensor=u.tensor, shape=self._shape(u.tensor), producer=u.producer, consumers=tuple(u.consumers))
                 for u in self.uses
                 if u.consumers or u.producer not in ("data", "sampler")
             ),
         )
+
+    def _instructions(self, frozen: tuple[str, ...]) -> dict[str, str]:
+        told = {role: m.instruction for role, m in self.recipe.models.items() if m.instruction is not None}
+        for role in told:
+            if self.recipe.models[role].train:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` is trained and has an instruction, which it would not "
+                    "be given when it answers: put the instruction into the prompts, or on a frozen copy, "
+                    f'models={{..., "told": Model(source="{role}", instruction="...")}}, and read `told_logp`.'
+                )
+            if role not in frozen:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` has an instruction, and no function asks for "
+                    f"`{role}_logp`, which is all that an instruction changes: leave it out."
+                )
+        return told
 
     def _check_sizes(self) -> None:
         recipe = self.recipe

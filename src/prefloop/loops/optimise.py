@@ -12,6 +12,7 @@ from typing import Any
 from ..batch import Batch, assemble
 from ..errors import DataError, PrefloopError, RecipeError, RunError
 from ..learning import checkpoint
+from ..learning.instructed import with_instructions
 from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.remembered import remembered_logp
@@ -120,7 +121,8 @@ def _online(
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
         groups = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
-        batch = selected(recipe, scored(assemble(groups), recipe.score, groups, networks))
+        batch = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
+        batch = selected(recipe, scored(batch, recipe.score, groups, networks))
         tokens = recipe.optimiser.tokens
         return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
 
@@ -136,6 +138,7 @@ def _offline(
     _must_serve(recipe, needs, judged)
     _must_stand_apart(needs, networks)
     data = assemble(in_tokens(judged, networks[next(iter(needs.outputs))]))
+    data = with_instructions(data, [g.prompt for g in judged], needs.instructions, networks)
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
     data = selected(recipe, scored(data, recipe.score, judged, networks))

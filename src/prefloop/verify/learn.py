@@ -19,7 +19,7 @@ from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
-from .problem import PROMPT, REWARD, reference
+from .problem import PROMPT, REWARD, instructed, reference
 from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
@@ -30,6 +30,8 @@ def networks() -> dict[str, Any]:
     return {
         "policy": reference(),
         "ref": reference(),
+        "better": instructed(1.0),
+        "worse": instructed(-1.0),
         "critic": Critic(torch.zeros(1, PREFIXES)),
         "reward": RewardModel(torch.zeros(1, len(ANSWERS))),
     }
