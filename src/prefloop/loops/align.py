@@ -77,9 +77,8 @@ def run_align(align: Align, folder: RunFolder, *, progress: Progress) -> dict[st
     judged = judged_answers(recipe, say=say)
     networks = networks_of(recipe, say=progress.say)
     reader = networks[next(iter(needs.outputs))]
-    train, held_out = _split(
-        within_context(judged, reader, instructions=needs.instructions.values(), say=say), align.held_out
-    )
+    judged = within_context(judged, reader, instructions=needs.instructions.values(), say=say)
+    train, held_out = _split(judged, align.held_out)
     asked = compared(held_out, seed=recipe.seed)
     if not folder.done("before"):
         with folder.stage("before"):

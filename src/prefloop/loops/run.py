@@ -10,7 +10,7 @@ from ..errors import PrefloopError, RecipeError
 from ..evaluation.report import write_report
 from ..feedback.sources import Source
 from ..models.decoder import Decoder
-from ..models.encode import must_fit
+from ..models.encode import instructed, must_fit
 from ..models.load import save
 from ..planning import model_of, plan
 from ..prompts import OPENINGS, load_prompts
@@ -106,10 +106,12 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress, sampler: 
     judged = judged_answers(recipe, say=progress.say) if recipe.sample is None else ()
     networks = networks_of(recipe, say=progress.say)
     if recipe.sample is None:
-        judged = within_context(judged, networks[next(iter(needs.outputs))], say=progress.say)
+        reader, told = networks[next(iter(needs.outputs))], needs.instructions.values()
+        judged = within_context(judged, reader, instructions=told, say=progress.say)
     policy = networks.get("policy")
     if recipe.sample is not None and isinstance(policy, Decoder):
-        must_fit(prompts, policy, answer=recipe.sample.decoding.max_tokens)
+        told_first = (instructed(p, text) for text in needs.instructions.values() for p in prompts)
+        must_fit((*prompts, *told_first), policy, answer=recipe.sample.decoding.max_tokens)
     optimise(
         recipe,
         networks=networks,

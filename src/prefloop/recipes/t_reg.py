@@ -21,8 +21,8 @@ def t_reg(
     """DPO that also goes by what the model itself finds good of each token: how much likelier it is in a good answer.
 
     `alpha` times the regulariser is added to the loss; at 0 it is `dpo`. `better` and `worse` are what the frozen model
-    is told before the prompt, once and again. The paper asks for an answer to be made better or worse, on the same four
-    counts; here the model is told beforehand how to answer.
+    is told before the prompt, once and again. The paper words them as two requests to revise an answer, for the better
+    or the worse on these four counts; here the model is told beforehand how to answer, in words of your own.
     """
     told = {"better": Model(source="policy", instruction=better), "worse": Model(source="policy", instruction=worse)}
     return direct(
