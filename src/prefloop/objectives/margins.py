@@ -211,10 +211,10 @@ def token_agreement(
         w    = sigmoid(sum_t h_1t - sum_t h_0t)                 with no gradient
         loss = -w (sum_t token_reward_0t h_0t + sum_t token_reward_1t h_1t)
 
-    In the form of T-REG (Zhou et al. 2024, arXiv 2412.02685), which adds it to `dpo` and leaves out `ref_logp`, on which
-    no gradient depends. Tokens that are paid become likelier in both responses, those that are fined less likely. w is
-    how much the gradient of `dpo` weighs the pair, so that the two fade together; `beta` is that of `dpo` beside it. Of
-    itself the term has no end: too much of it, and the fined tokens vanish.
+    In the form of T-REG (Zhou et al. 2024, arXiv 2412.02685), which adds it to `dpo` and leaves out `ref_logp`, on
+    which no gradient depends. Tokens that are paid become likelier in both responses, those that are fined less likely.
+    w is how much the gradient of `dpo` weighs the pair, so that the two fade together; `beta` is that of `dpo` beside
+    it. Of itself the term has no end: too much of it, and the fined tokens vanish.
 
     >>> import torch
     >>> logp, paid = torch.tensor([[[-1.0, -1.0], [-1.0, -1.0]]]), torch.tensor([[[0.5, 0.25], [-0.25, 0.0]]])
