@@ -1,5 +1,6 @@
 """What a frozen model is told before the prompt: where it stands, that it is read, and that nobody else reads it."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,21 +8,24 @@ import torch
 
 from prefloop.batch import assemble
 from prefloop.binding import bind
-from prefloop.errors import ModelError
+from prefloop.errors import DataError, ModelError
 from prefloop.learning.instructed import with_instructions
 from prefloop.learning.mismatched import mismatch
 from prefloop.learning.remembered import remembered_logp
 from prefloop.learning.update import logp_in_parts, with_frozen
+from prefloop.loops.align import IMPLICIT, on_data
 from prefloop.loops.judged import in_tokens, within_context
 from prefloop.loops.networks import load_networks
 from prefloop.loops.optimise import optimise
+from prefloop.loops.run import run
 from prefloop.models.decoder import WithoutAdapter
 from prefloop.models.encode import encode, instructed
 from prefloop.planning import plan
-from prefloop.recipe import Lora, Model, Sample
+from prefloop.recipe import Data, Lora, Model, Sample
 from prefloop.recipes import method
 from prefloop.sampling.local import LocalGenerator
 from prefloop.text import Group, Message, Prompt, Response
+from test_align import Heard
 
 TOLD = {"better": "Be kind.", "worse": "Be rude, and go on for long."}
 PROMPTS = (Prompt(text="The boat"), Prompt(messages=(Message(role="user", content="Rain?"),)), Prompt(text="On"))
@@ -140,13 +144,47 @@ def test_answers_that_only_fit_without_the_instruction_are_left_out_and_said(fol
     assert said[0].startswith("1 of 4 left out, longer than the 128 tokens")
 
 
-def test_a_policy_learns_with_it_from_judged_answers_and_from_its_own(folder):
-    made = replace(recipe(folder), batch=2, steps=2)
-    networks, seen = load_networks(made, plan(made)), []
-    optimise(made, networks=networks, judged=GROUPS, on_step=lambda step, metrics, _: seen.append(metrics["loss"]))
-    assert len(seen) == 2
-    assert networks["policy"].version == "policy@2"
+def test_a_policy_learns_from_judged_answers_by_what_the_frozen_one_is_told(folder):
+    def learnt(**knobs):
+        made = replace(recipe(folder, lr=1e-2, **knobs), batch=3, steps=2)
+        networks = load_networks(made, plan(made))
+        optimise(made, networks=networks, judged=GROUPS)
+        return networks["policy"].base.state_dict()["model.embed_tokens.weight"]
 
+    without = learnt(alpha=0.0)
+    assert torch.equal(learnt(alpha=0.5, better="Be kind.", worse="Be kind."), without)
+    assert (learnt(alpha=0.5) - without).abs().max() > 1e-4
+
+
+def test_a_run_leaves_out_what_only_fits_without_the_instruction(folder, tmp_path):
+    rows = [{"prompt": "#" * size, "chosen": " lay", "rejected": " rain"} for size in (4, 5, 80)]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    made = replace(recipe(folder, worse="#" * 60), data=str(tmp_path / "pairs.jsonl"), batch=2)
+    made = replace(made, models={**made.models, "policy": replace(made.models["policy"], dtype="bfloat16")})
+    heard = Heard()
+    run(made, out=tmp_path / "out", progress=heard)
+    assert [said for said in heard.said if "1 of 3 left out, longer than the 128 tokens" in said]
+
+    online = method("online-dpo")(model=str(folder), reward=bind(longer), max_tokens=5, batch=2, steps=1)
+    told = replace(online.models["ref"], instruction="#" * 128)
+    with pytest.raises(DataError, match="and its answer up to 5; policy reads at most 128"):
+        run(replace(online, models={**online.models, "ref": told}), out=tmp_path / "online")
+
+
+def test_a_reference_that_is_told_something_is_measured_as_such(folder, tmp_path):
+    rows = [{"prompt": f"The {n} boat", "chosen": " lay", "rejected": " rain" * (1 + n % 4)} for n in range(12)]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    made = method("dpo")(model=str(folder), lr=1e-12)
+    made = replace(made, models={**made.models, "ref": replace(made.models["ref"], instruction="Speak of the sea.")})
+    align = on_data(made, data=Data(source=str(tmp_path / "pairs.jsonl")), model=None, held_out=0.3)
+    run(align, out=tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "accuracy.json").read_text(encoding="utf-8"))
+    assert found["agreements"][0]["name"] == IMPLICIT
+    assert found["agreements"][0]["before"]["estimate"] != 0.5  # no longer one and the same
+
+
+def test_a_policy_learns_from_its_own_answers_beside_a_reference_that_is_told(folder):
+    made = recipe(folder)
     online = method("online-dpo")(reward=bind(longer), max_tokens=5, batch=2, steps=1)
     models = {"policy": made.models["policy"], "ref": replace(made.models["ref"], instruction="Be kind.")}
     online = replace(online, models=models, sample=replace(online.sample or Sample(), k=2))

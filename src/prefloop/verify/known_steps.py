@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..recipes import method
-from ..shaping import contrast
 from .distance import PAIRS, Verdict, from_all_pairs
 from .known_pairs import Known
 from .learn import from_population
@@ -66,10 +65,12 @@ def t_reg(alpha: float = 0.15) -> Known:
 
 @torch.no_grad()
 def paid_tokens() -> Tensor:
-    """What each token of every answer is paid (64 3) by the model as it is told to answer well, and badly."""
-    better, worse = (instructed(way).table.log_softmax(-1)[:, prefix_rows(ANSWERS), ANSWERS] for way in (1.0, -1.0))
-    paid: Tensor = contrast(better, worse, torch.ones_like(better))[0]
-    return paid
+    """What each token of every answer is paid (64 3): its share of the two probabilities it has, told so or otherwise.
+
+    p_better / (p_better + p_worse) - 1/2
+    """
+    better, worse = (instructed(way).table.softmax(-1)[0, prefix_rows(ANSWERS), ANSWERS] for way in (1.0, -1.0))
+    return better / (better + worse) - 0.5
 
 
 def balancing(policy: Tensor, paid: Tensor, *, alpha: float) -> Tensor:
