@@ -10,7 +10,7 @@ from ..errors import PrefloopError, RecipeError
 from ..evaluation.report import write_report
 from ..feedback.sources import Source
 from ..models.decoder import Decoder
-from ..models.encode import instructed, must_fit
+from ..models.encode import must_fit
 from ..models.load import save
 from ..planning import model_of, plan
 from ..prompts import OPENINGS, load_prompts
@@ -110,8 +110,8 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress, sampler: 
         judged = within_context(judged, reader, instructions=told, say=progress.say)
     policy = networks.get("policy")
     if recipe.sample is not None and isinstance(policy, Decoder):
-        told_first = (instructed(p, text) for text in needs.instructions.values() for p in prompts)
-        must_fit((*prompts, *told_first), policy, answer=recipe.sample.decoding.max_tokens)
+        longest, told = recipe.sample.decoding.max_tokens, needs.instructions.values()
+        must_fit(prompts, policy, answer=longest, instructions=told)
     optimise(
         recipe,
         networks=networks,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,13 +62,16 @@ def instructed(prompt: Prompt, instruction: str) -> Prompt:
     return Prompt(messages=(Message(role="system", content=instruction), *prompt.messages))
 
 
-def must_fit(prompts: Sequence[Prompt], decoder: Any, *, answer: int) -> None:
+def must_fit(prompts: Sequence[Prompt], decoder: Any, *, answer: int, instructions: Collection[str] = ()) -> None:
     """Refuse prompts that leave a model no room for an answer of so many tokens, before anything is spent.
+
+    `instructions` are what it is also told before the prompts, one at a time.
 
     Raises:
         DataError: names the first such prompt.
     """
-    for prompt in prompts:
+    told = (instructed(prompt, text) for text in instructions for prompt in prompts)
+    for prompt in (*prompts, *told):
         tokens = len(encode(prompt, decoder.tokenizer))
         if decoder.context and tokens + answer > decoder.context:
             raise DataError(
