@@ -84,7 +84,8 @@ def vocabulary() -> str:
         "Every tensor that passes between the pieces of a method. The positional parameters of an objective, a "
         "shaping, a credit or a selection function are names from this table; knobs are keyword-only. A name that ends "
         "in `_logp` and begins with the role of a frozen model, such as `teacher_logp`, is what that model thinks of "
-        "the same tokens; with `_mismatched_logp` at its end, after another prompt than their own.",
+        "the same tokens; with `_mismatched_logp` at its end, after another prompt than their own. A frozen model that "
+        "has an `instruction` reads it before the prompt.",
         _table(("name", "shape", "meaning", "given by"), names),
         "Shapes:",
         _table(("letter", "counts"), SHAPES),

@@ -56,6 +56,7 @@ PURE_FUNCTIONS = {
         {},
         {"beta": 0.7, "gamma": 0.3, "tau": 1.5, "alpha": 0.6},
     ),
+    margins.token_agreement: ({}, {"beta": 0.7}),
     margins.rebel: ({}, {"eta": 0.7}),
     distributions.kl_from_reference: ({},),
     distributions.kl_to_mixed: ({}, {"beta": 0.7, "dpo_beta": 0.4}),
@@ -102,6 +103,7 @@ PURE_FUNCTIONS = {
     penalties.kl_k3: ({},),
     penalties.entropy: ({},),
     shaping.kl_in_reward: ({"beta": 0.3},),
+    shaping.contrast: ({},),
     shaping.total_reward: ({},),
     shaping.whiten_advantage: ({},),
     shaping.truncated_importance: ({}, {"cap": 1.3}),
@@ -114,6 +116,7 @@ PURE_FUNCTIONS = {
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
     credit.preferred_calibrate: ({},),
+    credit.beyond_prefix: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
     select.preferred: ({},),
@@ -172,6 +175,8 @@ def batch(seed, *, k):
         "calibrated": torch.randint(0, 2, (p, k), generator=source).double(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
         **{name: normal(p, k, t, 3) for name in logits},
+        "better_logp": -normal(p, k, t, mean=1.0).abs(),
+        "worse_logp": -normal(p, k, t, mean=1.0).abs(),
     }
 
 

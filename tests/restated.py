@@ -181,6 +181,13 @@ def doubly_robust(logp, ref_logp, mask, reward, *, loss):
     return term(0, 1) - mean(0, 1) + (statistics.fmean(among) if among else 0.0)
 
 
+def token_agreement(logp, ref_logp, mask, token_reward, *, beta=0.1):
+    h = [[beta * (x - r) for x, r in zip(logp[k], ref_logp[k], strict=True)] for k in (0, 1)]
+    behind = _total(h[1], mask[1]) - _total(h[0], mask[0])
+    going = [_total([r * x for r, x in zip(token_reward[k], h[k], strict=True)], mask[k]) for k in (0, 1)]
+    return -(going[0] + going[1]) / (1 + math.exp(-behind))
+
+
 def rebel(logp, old_logp, mask, reward, *, eta=1.0):
     first, second = ((_total(logp[k], mask[k]) - _total(old_logp[k], mask[k])) / eta for k in (0, 1))
     return (first - second - (reward[0] - reward[1])) ** 2
@@ -414,6 +421,17 @@ def kl_in_reward(reward, old_logp, ref_logp, mask, *, beta):
     return paid
 
 
+def contrast(better_logp, worse_logp, mask):
+    def paid(better, worse):
+        likelier = math.exp(better) / (math.exp(better) + math.exp(worse))
+        return likelier - 0.5
+
+    return [
+        [paid(b, w) if m else 0.0 for b, w, m in zip(*rows, strict=True)]
+        for rows in zip(better_logp, worse_logp, mask, strict=True)
+    ]
+
+
 def total_reward(token_reward, mask):
     return [_total(x, m) for x, m in zip(token_reward, mask, strict=True)]
 
@@ -519,6 +537,11 @@ def group_win_rate(reward, mask):
 
 def preferred_calibrate(mask):
     return [float(i == 0 and any(response)) for i, response in enumerate(mask)]
+
+
+def beyond_prefix(ids, mask):
+    said = [[i if m else None for i, m in zip(ids[k], mask[k], strict=True)] for k in (0, 1)]
+    return [[m if said[0][: t + 1] != said[1][: t + 1] else 0 for t, m in enumerate(row)] for row in mask]
 
 
 def corrected(ids, mask, *, gamma=5.0):

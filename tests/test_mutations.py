@@ -39,6 +39,8 @@ EQUIVALENT = {
     "kto": {"reference_point.detach().unsqueeze(-1) -> reference_point.detach().unsqueeze(1)"},
     # Where all or none are right any share will do: it is weighed by 0.
     "nft": {"torch.where(telling, rate, 0.5) -> torch.where(telling, rate, 1.5)"},
+    # Any number that is no token's stands for a hole.
+    "beyond_prefix": {"-1 -> -2"},
     "best_and_worst": {
         "there.sum(-1) -> there.sum(1)",
         "reward.shape[-1] -> reward.shape[1]",

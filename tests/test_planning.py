@@ -94,6 +94,20 @@ def test_a_recipe_that_cannot_mean_anything_is_refused_with_the_line_to_add(valu
     assert says in refused(value)
 
 
+def test_what_a_frozen_model_is_told_is_in_the_plan_and_elsewhere_refused():
+    t_reg = method("t-reg")(better="Well.", worse="Badly.")
+    needs = plan(t_reg)
+    assert needs.instructions == {"better": "Well.", "worse": "Badly."}
+    assert needs.frozen == ("better", "worse", "ref")
+    trained = {**t_reg.models, "policy": replace(t_reg.models["policy"], instruction="Well.")}
+    assert "`policy` of `t-reg` is trained and has an instruction" in refused(replace(t_reg, models=trained))
+    unread = {**t_reg.models, "other": Model(source="policy", instruction="Well.")}
+    assert "no function asks for `other_logp`" in refused(replace(t_reg, models=unread))
+    rloo = method("rloo")()
+    scorer = {**rloo.models, "reward": replace(rloo.models["reward"], instruction="Well.")}
+    assert "no function asks for `reward_logp`" in refused(replace(rloo, models=scorer))
+
+
 def test_a_reward_model_that_is_not_declared_is_named():
     rloo = method("rloo")()
     models = {role: m for role, m in rloo.models.items() if role != "reward"}
@@ -169,3 +183,14 @@ def test_a_reward_model_from_outside_is_asked_for_by_the_option_that_gives_it():
 def test_numbers_that_no_run_can_use_are_refused(make, says):
     with pytest.raises(RecipeError, match=says):
         make()
+
+
+def test_a_role_that_draws_answers_is_told_nothing():
+    recipe = method("xpo")(reward=bind(paid_by_length))
+    told = replace(recipe.models["ref"], instruction="Be brief.")
+    with pytest.raises(RecipeError, match="`ref` of `xpo` has an instruction and draws answers"):
+        plan(replace(recipe, models={**recipe.models, "ref": told}))
+
+
+def paid_by_length(prompt, response):
+    return float(len(response))

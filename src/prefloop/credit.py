@@ -1,4 +1,4 @@
-"""Credit: from what was paid to the advantage of each choice, to what it is held against, or to what it counts.
+"""Credit: from what was paid to the advantage of each choice, to what it is held against, or to what of it counts.
 
 Pure functions that say what they give.
 """
@@ -264,6 +264,28 @@ def corrected(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"], *, gamma: f
             heavy[0, at[0][block.a : block.a + block.size]] = 1.0
             heavy[1, at[1][block.b : block.b + block.size]] = 1.0
     return weight
+
+
+@gives("mask")
+def beyond_prefix(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"]) -> Num[Tensor, "P 2 T"]:
+    """The mask without the tokens that both responses begin with: what is learnt is where they go different ways.
+
+        mask_it = 0    where the tokens up to t, and what was chosen of them, are the same in both responses
+                  as it was from the first difference on
+
+    For pairs of steps that go on from one prefix, as in Step-DPO (Lai et al. 2024, arXiv 2406.18629) and LongDPO (Ping
+    et al. 2025, arXiv 2502.02095), where the prefix is part of the prompt. A loss of the difference of two sums, as
+    `dpo`, is the same with it and without; one that divides by lengths is not. What stands in the holes of the mask is
+    not looked at. Of two equal responses nothing is left.
+
+    >>> import torch
+    >>> beyond_prefix(torch.tensor([[[7, 4, 9], [7, 2, 9]]]), torch.ones(1, 2, 3, dtype=torch.long))
+    tensor([[[0, 1, 1],
+             [0, 1, 1]]])
+    """
+    chosen = torch.where(mask.bool(), ids, -1)
+    differences = (chosen[:, :1] != chosen[:, 1:]).cumsum(-1)
+    return mask * (differences > 0)
 
 
 def _centred(

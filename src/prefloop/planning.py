@@ -30,7 +30,8 @@ class Plan:
     log-probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns
     from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `old` the
     outputs to freeze at the start of an update; `mismatched` the model asked for each log-probability after another
-    prompt; `drawing` the frozen roles that answer as well; `scorers` the roles that score.
+    prompt; `drawing` the frozen roles that answer as well; `scorers` the roles that score; `instructions` what each
+    frozen role is told before the prompt, of those that are told anything.
     """
 
     outputs: dict[str, tuple[str, ...]]
@@ -42,6 +43,7 @@ class Plan:
     mismatched: dict[str, str]
     drawing: tuple[str, ...]
     scorers: tuple[str, ...]
+    instructions: dict[str, str]
     rows: tuple[Row, ...]
 
     @property
@@ -122,24 +124,48 @@ class _Planner:
                     f"({', '.join(GIVEN_BY_HEAD[recipe.models[role].head])}): drop the model or add a Term."
                 )
         used = [u.tensor for u in self.uses]
+        frozen = tuple(dict.fromkeys(r for t in used if (r := frozen_role(t))))
+        beside = tuple(dict.fromkeys(r for t in used if (r := compared_role(t))))
         return Plan(
             outputs=outputs,
             pairwise=any(t.objective.pairwise for t in recipe.objective),
             judged=tuple(
                 u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
             ),
-            frozen=tuple(dict.fromkeys(r for t in used if (r := frozen_role(t)))),
-            beside=tuple(dict.fromkeys(r for t in used if (r := compared_role(t)))),
+            frozen=frozen,
+            beside=beside,
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
             mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
             drawing=(recipe.draws.by,) if recipe.draws else (),
             scorers=tuple(self._scorers()),
+            instructions=self._instructions((*frozen, *beside)),
             rows=tuple(
                 Row(tensor=u.tensor, shape=self._shape(u.tensor), producer=u.producer, consumers=tuple(u.consumers))
                 for u in self.uses
                 if u.consumers or u.producer not in ("data", "sampler")
             ),
         )
+
+    def _instructions(self, read: tuple[str, ...]) -> dict[str, str]:
+        told = {role: m.instruction for role, m in self.recipe.models.items() if m.instruction is not None}
+        for role in told:
+            if self.recipe.models[role].train:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` is trained and has an instruction, which it would not "
+                    "be given when it answers: put the instruction into the prompts, or on a frozen copy, "
+                    f'models={{..., "told": Model(source="{role}", instruction="...")}}, and read `told_logp`.'
+                )
+            if role not in read:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` has an instruction, and no function asks for "
+                    f"`{role}_logp`, which is all that an instruction changes: leave it out."
+                )
+            if self.recipe.draws and self.recipe.draws.by == role:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` has an instruction and draws answers, which it does "
+                    "not give by instruction: declare a second role for the one or the other."
+                )
+        return told
 
     def _check_sizes(self) -> None:
         recipe = self.recipe

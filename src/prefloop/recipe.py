@@ -48,7 +48,8 @@ class Model:
     another role means that role's weights as they are at the start. dtype: of the weights in the forward; a trained
     bfloat16 model keeps an fp32 master copy in the optimiser. ending: text put after every answer before a `score` head
     reads its last token; it lets a small model sum up what it has read, where the last word of a cut answer does not. A
-    checkpoint remembers its own.
+    checkpoint remembers its own. instruction: what a frozen model is told before the prompt when it is asked for its
+    log-probabilities: as a system message before messages, and with an empty line after it before plain text.
 
     >>> Model(source="policy").train
     False
@@ -60,6 +61,7 @@ class Model:
     adapter: Lora | None = None
     dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
     ending: str | None = None
+    instruction: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,12 @@ class LocalLearner:
     @torch.no_grad()
     def _comparisons(self, batch: Batch) -> list[Comparison]:
         return [
-            Comparison(gives=b.gives[0], function=b, others={name: n.places(batch) for name, n in others.items()})
-            for b, others in self.compare
+            Comparison(
+                gives=bound.gives[0],
+                function=bound,
+                others={f"{role}_logits": other.places(batch.read_by(role)) for role, other in others.items()},
+            )
+            for bound, others in self.compare
         ]
 
     @torch.no_grad()
@@ -119,5 +123,5 @@ class LocalLearner:
 
 
 def _others(bound: Bound, networks: Mapping[str, Any]) -> dict[str, Any]:
-    """The frozen networks a function compares the policy with, by the name of their logits."""
-    return {name: networks[role] for name in bound.inputs if (role := compared_role(name)) is not None}
+    """The frozen networks a function compares the policy with, by role."""
+    return {role: networks[role] for name in bound.inputs if (role := compared_role(name)) is not None}

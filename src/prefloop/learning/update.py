@@ -90,9 +90,11 @@ def with_frozen(
     read: ReadLogp = logp_in_parts,
 ) -> Batch:
     """The batch with `<role>_logp` of every frozen model the recipe reads."""
-    return batch.having(
-        **{f"{role}_logp": read(networks[role], batch, tokens=tokens, temperature=temperature) for role in plan.frozen}
-    )
+
+    def logp(role: str) -> Tensor:
+        return read(networks[role], batch.read_by(role), tokens=tokens, temperature=temperature)
+
+    return batch.having(**{f"{role}_logp": logp(role) for role in plan.frozen})
 
 
 def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int) -> dict[str, float]:

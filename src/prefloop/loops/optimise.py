@@ -12,6 +12,7 @@ from typing import Any
 from ..batch import Batch, assemble
 from ..errors import DataError, PrefloopError, RecipeError, RunError
 from ..learning import checkpoint
+from ..learning.instructed import with_instructions
 from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.remembered import remembered_logp
@@ -130,7 +131,8 @@ def _online(
         own = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
         beside = seed_of(recipe.seed, "draws", step)
         groups = with_draws(recipe, own, networks, drawer, seed=beside, reader=reader)
-        batch = assemble(groups).having(**calibrated(recipe, groups))
+        batch = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
+        batch = batch.having(**calibrated(recipe, groups))
         batch = selected(recipe, scored(batch, recipe.score, groups, networks))
         tokens = recipe.optimiser.tokens
         return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
@@ -154,7 +156,8 @@ def _offline(
     reader = networks[next(iter(needs.outputs))]
     seed = seed_of(recipe.seed, "draws")
     groups = with_draws(recipe, in_tokens(judged, reader), networks, drawer, seed=seed, reader=reader)
-    data = assemble(groups).having(**calibrated(recipe, groups))
+    data = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
+    data = data.having(**calibrated(recipe, groups))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
     data = selected(recipe, scored(data, recipe.score, groups, networks))

@@ -191,7 +191,7 @@ class WithoutAdapter:
 
     def __init__(self, decoder: Decoder) -> None:
         """The policy whose adapter is turned off while this one speaks."""
-        self.decoder, self.version = decoder, f"{decoder.name}-base@0"
+        self.decoder, self.version, self.tokenizer = decoder, f"{decoder.name}-base@0", decoder.tokenizer
 
     def digest(self) -> str:
         """See `Decoder.digest`: that of the base model by itself, however its adapter has been trained."""

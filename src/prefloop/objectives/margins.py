@@ -230,6 +230,35 @@ def constrained_dpo(
     return -logsigmoid(beta * (d - goal))
 
 
+def token_agreement(
+    logp: Float[Tensor, "P 2 T"],
+    ref_logp: Float[Tensor, "P 2 T"],
+    mask: Num[Tensor, "P 2 T"],
+    token_reward: Float[Tensor, "P 2 T"],
+    *,
+    beta: float = 0.1,
+) -> Float[Tensor, "P"]:
+    """How far the implicit rewards of the tokens go with what each token is paid: token-level reward regularisation.
+
+        h_it = beta (logp_it - ref_logp_it)                     implicit reward of a token
+        w    = sigmoid(sum_t h_1t - sum_t h_0t)                 with no gradient
+        loss = -w (sum_t token_reward_0t h_0t + sum_t token_reward_1t h_1t)
+
+    In the form of T-REG (Zhou et al. 2024, arXiv 2412.02685), which adds it to `dpo` and leaves out `ref_logp`, on
+    which no gradient depends. Tokens that are paid become likelier in both responses, those that are fined less likely.
+    w is how much the gradient of `dpo` weighs the pair, so that the two fade together; `beta` is that of `dpo` beside
+    it. Of itself the term has no end: too much of it, and the fined tokens vanish.
+
+    >>> import torch
+    >>> logp, paid = torch.tensor([[[-1.0, -1.0], [-1.0, -1.0]]]), torch.tensor([[[0.5, 0.25], [-0.25, 0.0]]])
+    >>> token_agreement(logp, torch.zeros_like(logp), torch.ones_like(logp), paid, beta=1.0)
+    tensor([0.2500])
+    """
+    implicit = beta * (logp - ref_logp)
+    weight = (-lead(tsum(implicit, mask))).sigmoid().detach()
+    return -weight * tsum(token_reward * implicit, mask).sum(1)
+
+
 def rebel(
     logp: Float[Tensor, "P 2 T"],
     old_logp: Float[Tensor, "P 2 T"],

@@ -33,6 +33,7 @@ from .known_corrections import KNOWN_CORRECTIONS
 from .known_distributions import KNOWN_DISTRIBUTIONS
 from .known_pairs import KNOWN_PAIRS
 from .known_regimes import KNOWN_REGIMES
+from .known_steps import KNOWN_STEPS
 from .problem import (
     BETA,
     PROMPT,
@@ -145,6 +146,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_CORRECTIONS,
     **KNOWN_DISTRIBUTIONS,
     **KNOWN_REGIMES,
+    **KNOWN_STEPS,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,
     "choice": _choice,

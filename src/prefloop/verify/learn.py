@@ -19,7 +19,7 @@ from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
-from .problem import PROMPT, REWARD, reference, speaking, tilted
+from .problem import PROMPT, REWARD, instructed, reference, speaking, tilted
 from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
@@ -35,6 +35,8 @@ def networks() -> dict[str, Any]:
         "ref": reference(),
         "dpo": speaking(tilted(REWARD)),
         "reverse": speaking(tilted(-REWARD)),
+        "better": instructed(1.0),
+        "worse": instructed(-1.0),
         "critic": Critic(torch.zeros(1, PREFIXES)),
         "reward": RewardModel(torch.zeros(1, len(ANSWERS))),
     }

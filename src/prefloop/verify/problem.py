@@ -40,6 +40,18 @@ def reference() -> Policy:
     return Policy(torch.randn(1, PREFIXES, TOKENS, generator=source, dtype=torch.float64))
 
 
+def instructed(way: float) -> Policy:
+    """The reference as it answers when it is told something first, and the opposite for the opposite `way`.
+
+    >>> tables = [instructed(way).table for way in (1.0, 0.0, -1.0)]
+    >>> bool(torch.allclose(tables[0] + tables[2], 2 * tables[1]))
+    True
+    """
+    source = torch.Generator().manual_seed(1)
+    push = torch.randn(1, PREFIXES, TOKENS, generator=source, dtype=torch.float64)
+    return Policy(reference().table + way * push)
+
+
 @torch.no_grad()
 def distribution(policy: Policy) -> Tensor:
     """The probability of every answer (64)."""
