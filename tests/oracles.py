@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import restated
-from prefloop import credit, select, shaping
+from prefloop import baselines, credit, select, shaping
 from prefloop.binding import Bound
 from prefloop.errors import RecipeError
 from prefloop.objectives import (
@@ -76,6 +76,9 @@ PURE_FUNCTIONS = {
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
+    policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
+    policy.cispo: ({}, {"low": 0.3, "high": 0.4}),
+    policy.pairwise_ppo: ({}, {"low": 0.1, "high": 0.4}),
     policy.reinforce: ({},),
     critic.value_clip: ({}, {"clip": 0.5}),
     penalties.kl_k1: ({},),
@@ -84,18 +87,25 @@ PURE_FUNCTIONS = {
     penalties.entropy: ({},),
     shaping.kl_in_reward: ({"beta": 0.3},),
     shaping.total_reward: ({},),
+    shaping.overlong: ({"longest": 5, "margin": 3},),
     shaping.whiten_advantage: ({},),
     shaping.truncated_importance: ({}, {"cap": 1.3}),
     credit.gae: ({}, {"gamma": 0.9, "lam": 0.8}),
+    credit.return_to_go: ({}, {"gamma": 0.9}),
     credit.rloo: ({},),
     credit.group_mean: ({},),
     credit.batch_mean: ({},),
     credit.grpo: ({}, {"deviation": "sample", "eps": 0.1}),
+    credit.maxrl: ({},),
+    baselines.above_baseline: ({},),
+    baselines.above_average: ({"average": 0.7},),
     credit.mismatched_kl: ({},),
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
+    select.varied: ({},),
+    select.filtered: ({}, {"keep": "best"}, {"keep": "best-worst"}),
     select.preferred: ({},),
     select.best_and_worst: ({},),
 }
@@ -104,7 +114,8 @@ PURE_FUNCTIONS = {
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
 COMPARES_SIBLINGS = {
-    f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, credit.group_win_rate, select.best_and_worst)
+    f.__name__
+    for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
 
@@ -145,6 +156,7 @@ def batch(seed, *, k):
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
         "token_weight": 1 + normal(p, k, t).abs(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
+        "baseline": normal(p, mean=1.0),
     }
 
 

@@ -303,6 +303,29 @@ def ppo_clip(logp, old_logp, advantage, *, low=0.2, high=0.2):
     return _each(term, logp, old_logp, _spread(advantage, logp))
 
 
+def gspo(logp, old_logp, advantage, mask, *, low=3e-4, high=4e-4):
+    def loss(new, old, credit, m):
+        credit = _average(credit, m)
+        ratio = math.prod(math.exp(x - y) for x, y, c in zip(new, old, m, strict=True) if c) ** (1 / max(1, sum(m)))
+        held = min(ratio, 1 + high) if credit >= 0 else max(ratio, 1 - low)
+        return -held * credit
+
+    return [loss(*row) for row in zip(logp, old_logp, _spread(advantage, logp), mask, strict=True)]
+
+
+def cispo(logp, old_logp, advantage, *, low=1.0, high=4.0):
+    def term(new, old, credit):
+        return -max(1 - low, min(1 + high, math.exp(new) / math.exp(old))) * credit * new
+
+    return _each(term, logp, old_logp, _spread(advantage, logp))
+
+
+def pairwise_ppo(logp, old_logp, reward, mask, *, low=0.2, high=0.2):
+    likelier = [math.exp(_total(x, m)) / math.exp(_total(y, m)) for x, y, m in zip(logp, old_logp, mask, strict=True)]
+    ratio, gap = likelier[0] / likelier[1], reward[0] - reward[1]
+    return -gap * (min(ratio, 1 + high) if gap >= 0 else max(ratio, 1 - low)) / 2
+
+
 def reinforce(logp, advantage):
     return _each(lambda x, credit: -x * credit, logp, _spread(advantage, logp))
 
@@ -346,6 +369,15 @@ def kl_in_reward(reward, old_logp, ref_logp, mask, *, beta):
     return paid
 
 
+def overlong(reward, mask, *, longest, margin):
+    def price(length):
+        if length <= longest - margin:
+            return 0.0
+        return 1.0 if length > longest else (length - (longest - margin)) / margin
+
+    return [r - price(sum(m)) for r, m in zip(reward, mask, strict=True)]
+
+
 def total_reward(token_reward, mask):
     return [_total(x, m) for x, m in zip(token_reward, mask, strict=True)]
 
@@ -383,6 +415,31 @@ def gae(token_reward, old_value, mask, *, gamma=1.0, lam=0.95):
             advantage[k][t] = sum((gamma * lam) ** step * delta for step, delta in enumerate(deltas[i:]))
             returns[k][t] = advantage[k][t] + old_value[k][t]
     return advantage, returns
+
+
+def return_to_go(token_reward, mask, *, gamma=1.0):
+    paid = [[0.0] * len(response) for response in mask]
+    for k, response in enumerate(mask):
+        chosen = [t for t, m in enumerate(response) if m]
+        for i, t in enumerate(chosen):
+            paid[k][t] = math.fsum(gamma**step * token_reward[k][s] for step, s in enumerate(chosen[i:]))
+    return paid
+
+
+def maxrl(reward, mask):
+    def advantage(k, others):
+        mean = statistics.fmean(reward[j] for j in (k, *others))
+        return reward[k] / mean - 1 if mean > 0 else 0.0
+
+    return _against_siblings(advantage, mask)
+
+
+def above_baseline(reward, baseline, mask):
+    return [[r - baseline] if any(m) else [0.0] for r, m in zip(reward, mask, strict=True)]
+
+
+def above_average(reward, mask, *, average):
+    return [[r - average] if any(m) else [0.0] for r, m in zip(reward, mask, strict=True)]
 
 
 def rloo(reward, mask):
@@ -509,6 +566,19 @@ def _ranked(strengths):
         loss -= math.log(left[0] / math.fsum(left))
         left = left[1:]
     return loss
+
+
+def varied(reward, mask):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    kinds = {reward[k] for k in there}
+    return [k in there and len(kinds) > 1 for k in range(len(mask))]
+
+
+def filtered(reward, mask, *, keep="best-random"):
+    there = sorted((k for k, response in enumerate(mask) if any(response)), key=lambda k: -reward[k])
+    others = there[1:]
+    second = {"best": [], "best-random": sorted(others)[:1], "best-worst": others[-1:]}[keep]
+    return [k in (*there[:1], *second) for k in range(len(mask))]
 
 
 def preferred(mask):

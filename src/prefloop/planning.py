@@ -98,6 +98,13 @@ class _Planner:
         for name, scorer in recipe.score.items():
             self._known(name, f"score.{name}")
             self._provide(name, scorer.name)
+        if recipe.sample is not None and recipe.sample.greedy:
+            if "reward" not in recipe.score:
+                raise RecipeError(
+                    f"`{recipe.name}` draws a greedy answer, and nothing pays it: add "
+                    'score={"reward": bind(my_reward)}, or leave out `greedy`.'
+                )
+            self._provide("baseline", "the greedy answer's reward")
         for bound in (*recipe.select, *recipe.derive):
             self._apply(bound)
         for term in recipe.objective:
@@ -217,6 +224,10 @@ class _Planner:
             return f'Add score={{"{tensor}": bind(my_reward)}}, a function (prompt, response) -> float.'
         if source == "feedback":
             return "Judged data carries the order of preference (best first) and `label`, samples neither."
+        if tensor == "baseline":
+            return (
+                "Add sample=Sample(greedy=True), or a function to `derive` that gives it, before the one that reads it."
+            )
         if source == "sampler":
             return "Only a recipe that samples has it: add sample=Sample(k=4)."
         return "Add a function to `derive` that gives it, before the one that reads it."

@@ -50,6 +50,25 @@ def total_reward(token_reward: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"
     return tsum(token_reward, mask)
 
 
+@gives("reward")
+def overlong(
+    reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, longest: int, margin: int
+) -> Float[Tensor, "P K"]:
+    """The reward, less for a response that comes near the length at which it is cut.
+
+        reward - clip((|y| - (longest - margin)) / margin, 0, 1)
+
+    The soft overlong punishment of DAPO (Yu et al. 2025, arXiv 2503.14476, section 3.4): nothing up to
+    `longest` - `margin` tokens, then in a line up to 1 at `longest`. Both are in tokens; a reward of another scale than
+    that of right and wrong wants a price of its own. |y| counts the tokens that the model chose.
+
+    >>> import torch
+    >>> overlong(torch.ones(1, 2), torch.tensor([[[1, 1, 1, 1], [1, 1, 1, 0]]]), longest=4, margin=2)
+    tensor([[0.0000, 0.5000]])
+    """
+    return reward - ((mask.sum(-1).to(reward) - longest) / margin + 1).clamp(0, 1)
+
+
 @gives("advantage")
 def whiten_advantage(advantage: Float[Tensor, "P K #T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K T"]:
     """Advantages shifted and scaled to mean 0 and variance 1 over the chosen tokens of the whole batch.

@@ -11,6 +11,9 @@ from ..recipe import Decoding, Family, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import model_score
 from . import SMOLLM2
 
+LONGEST = 64
+"""Tokens at which an answer is cut, unless a recipe says otherwise."""
+
 
 class Online(TypedDict, total=False):
     """The knobs of every method that learns from its own samples.
@@ -37,6 +40,7 @@ def online(
     select: tuple[Bound, ...] = (),
     family: Family = "online",
     models: Mapping[str, Model] | None = None,
+    greedy: bool = False,
     head: float = 1.0,
     passes: int = 1,
     minibatches: int = 1,
@@ -46,7 +50,7 @@ def online(
     lr: float | Dial = 1e-5,
     batch: int = 8,
     steps: int = 100,
-    max_tokens: int = 64,
+    max_tokens: int = LONGEST,
 ) -> Recipe:
     """A policy that samples k answers to each prompt, is paid for them, and learns from that."""
     return Recipe(
@@ -59,7 +63,7 @@ def online(
             **(models or {}),
             "reward": Model(source="reward", head="score"),
         },
-        sample=Sample(k=k, decoding=Decoding(max_tokens=max_tokens)),
+        sample=Sample(k=k, decoding=Decoding(max_tokens=max_tokens), greedy=greedy),
         score={"reward": reward or bind(model_score, model="reward")},
         select=select,
         derive=derive,

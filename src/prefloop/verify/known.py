@@ -31,6 +31,7 @@ from .distance import (
 from .known_answers import KNOWN_ANSWERS
 from .known_corrections import KNOWN_CORRECTIONS
 from .known_pairs import KNOWN_PAIRS
+from .known_policy import KNOWN_POLICY
 from .problem import (
     BETA,
     PROMPT,
@@ -141,6 +142,7 @@ def _best_of_n(draws: int = 40_000) -> Verdict:
 KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_CORRECTIONS,
+    **KNOWN_POLICY,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,
     "choice": _choice,
