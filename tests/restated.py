@@ -426,6 +426,36 @@ def return_to_go(token_reward, mask, *, gamma=1.0):
     return paid
 
 
+def gigpo(token_reward, ids, mask, *, omega=1.0, gamma=1.0):
+    to_go = return_to_go(token_reward, mask, gamma=gamma)
+    whole = _against_siblings(
+        lambda k, others: (
+            _total(token_reward[k], mask[k]) - statistics.fmean(_total(token_reward[j], mask[j]) for j in (k, *others))
+        ),
+        mask,
+    )
+
+    def credit(k, t):
+        alike = [j for j, row in enumerate(ids) if mask[j][t] and row[:t] == ids[k][:t]]
+        return whole[k][0] + omega * (to_go[k][t] - statistics.fmean(to_go[j][t] for j in alike))
+
+    return [[credit(k, t) if m else 0.0 for t, m in enumerate(row)] for k, row in enumerate(mask)]
+
+
+def diverse_win(win_rate, ids, mask, *, weight=0.1):
+    said = [[x for x, m in zip(*row, strict=True) if m] for row in zip(ids, mask, strict=True)]
+
+    def bonus(k):
+        apart = [
+            sum((x in a) != (x in b) for x in {*a, *b}) / len({*a, *b})
+            for j, b in enumerate(said)
+            if b and j != k and (a := said[k])
+        ]
+        return statistics.fmean(apart) if apart else 0.0
+
+    return [w + weight * bonus(k) if said[k] else 0.0 for k, w in enumerate(win_rate)]
+
+
 def maxrl(reward, mask):
     def advantage(k, others):
         mean = statistics.fmean(reward[j] for j in (k, *others))

@@ -178,6 +178,46 @@ def maxrl(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Ten
 
 
 @gives("advantage")
+def gigpo(
+    token_reward: Float[Tensor, "P K T"],
+    ids: Int[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    omega: float = 1.0,
+    gamma: float = 1.0,
+) -> Float[Tensor, "P K T"]:
+    """A response against the others to its prompt, and each choice against the others made in the same state.
+
+        advantage_it = R_i - mean_j R_j + omega (G_it - mean_{(j, s): state_js = state_it} G_js)
+        where    R_i = sum_t token_reward_it        G_it = sum_{s >= t} gamma^(s - t) token_reward_is
+
+    Group-in-group policy optimisation, GiGPO (Feng et al. 2025, arXiv 2505.10978), with its factor F_norm = 1 and with
+    tokens for steps. The state is all that was said before, so that responses share states until they part: with one
+    prompt and no environment nothing else can return. A choice that no other response faced is credited by the first
+    part alone. 0 at tokens the model did not choose.
+
+    Raises:
+        RecipeError: no prompt has two responses.
+
+    >>> import torch
+    >>> ids, paid = torch.tensor([[[5, 7], [5, 8]]]), torch.tensor([[[0.0, 1.0], [0.0, 0.0]]])
+    >>> gigpo(paid, ids, torch.ones(1, 2, 2), omega=2.0)
+    tensor([[[ 1.5000,  1.5000],
+             [-1.5000, -1.5000]]])
+    """
+    to_go, step = return_to_go(token_reward, mask, gamma=gamma), torch.zeros_like(token_reward)
+    for said, chosen, paid, credit in zip(ids.tolist(), mask.bool(), to_go, step, strict=True):
+        states: dict[tuple[int, ...], list[list[int]]] = {}
+        for k, t in chosen.nonzero().tolist():
+            states.setdefault(tuple(said[k][:t]), []).append([k, t])
+        for places in states.values():
+            responses, tokens = torch.tensor(places).T
+            credit[responses, tokens] = paid[responses, tokens] - paid[responses, tokens].mean()
+    episode, _ = _centred(tsum(token_reward, mask), mask)
+    return torch.where(mask.bool(), episode[..., None] + omega * step, 0.0)
+
+
+@gives("advantage")
 def batch_mean(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
     """Reward minus the mean reward of all responses in the batch.
 

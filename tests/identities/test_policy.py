@@ -5,12 +5,12 @@ import torch
 
 from oracles import batch
 from prefloop.binding import bind
-from prefloop.credit import gae, return_to_go, rloo
+from prefloop.credit import gae, gigpo, group_mean, return_to_go, rloo
 from prefloop.dials import MovingAverage
 from prefloop.objectives.policy import cispo, gspo, pairwise_ppo, ppo_clip, reinforce
 from prefloop.ops import tsum
 from prefloop.select import filtered, varied
-from prefloop.shaping import overlong
+from prefloop.shaping import diverse_win, overlong
 
 seeds = pytest.mark.parametrize("seed", range(4))
 
@@ -158,3 +158,25 @@ def test_the_average_of_a_metric_that_stays_comes_to_it_and_the_first_step_is_me
         now = dial.next(now, step=step, steps=100, metrics={"paid": 3.0})
     assert now == pytest.approx(3.0)
     assert MovingAverage(metric="kl").next(0.0, step=0, steps=1, metrics={"kl": 1.0, "paid": 9.0}) == 0.1
+
+
+@seeds
+def test_gigpo_without_its_steps_compares_totals_alone(seed):
+    found = batch(seed, k=4)
+    mask, total = found["mask"], tsum(found["token_reward"], found["mask"])
+    near(gigpo(found["token_reward"], found["ids"], mask, omega=0.0), group_mean(total, mask) * mask)
+
+
+def test_gigpo_tells_what_followed_the_same_beginning_from_what_did_not():
+    """Three answers begin alike; of their last tokens two stand after the same beginning, and one alone."""
+    ids = torch.tensor([[[1, 2, 3], [1, 2, 4], [1, 5, 3]]])
+    paid = torch.tensor([[[0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [0.0, 0.0, 6.0]]])
+    mask = torch.ones(1, 3, 3)
+    step = gigpo(paid, ids, mask) - gigpo(paid, ids, mask, omega=0.0)
+    assert step.tolist() == [[[0.0, 0.0, 1.5], [-3.0, -3.0, -1.5], [3.0, 3.0, 0.0]]]
+
+
+def test_the_order_and_number_of_the_same_tokens_does_not_make_answers_differ():
+    ids, wins = torch.tensor([[[1, 2, 2], [2, 1, 0], [2, 2, 1]]]), torch.full((1, 3), 0.5)
+    mask = torch.tensor([[[1, 1, 1], [1, 1, 0], [1, 1, 1]]])
+    assert diverse_win(wins, ids, mask, weight=1.0).tolist() == wins.tolist()

@@ -13,8 +13,17 @@ from prefloop.recipe import Term
 from prefloop.recipes import method
 from prefloop.verify.distance import BOUND, from_own_samples
 from prefloop.verify.known_answers import right, wrong_share
-from prefloop.verify.known_policy import with_kl
-from prefloop.verify.problem import BETA, REWARD, rises
+from prefloop.verify.known_policy import contested, with_kl, won
+from prefloop.verify.learn import from_samples
+from prefloop.verify.problem import (
+    BETA,
+    REWARD,
+    distribution,
+    reference,
+    regularised_optimum,
+    rises,
+    total_variation,
+)
 
 TIMES = 3000
 
@@ -99,7 +108,9 @@ def test_the_sum_of_pass_at_k_is_what_maxrl_is_said_to_follow():
         torch.testing.assert_close(slope, (1 - (1 - p.detach()) ** order) / p.detach())
 
 
-@pytest.mark.parametrize("name", ["a2c", "cispo", "dr-grpo", "gspo", "reinforce-ema", "reinforce-plus-plus-baseline"])
+@pytest.mark.parametrize(
+    "name", ["a2c", "cispo", "dr-grpo", "gigpo", "gspo", "reinforce-ema", "reinforce-plus-plus-baseline"]
+)
 def test_a_kl_at_another_price_is_caught(name):
     recipe = with_kl(name)
     dearer = bind(recipe.derive[0].function, beta=1.2 * BETA)
@@ -127,3 +138,16 @@ def test_maxrl_and_dapo_that_are_paid_for_the_opposite_are_caught():
     for name in ("maxrl", "dapo"):
         recipe = method(name)(reward=bind(wrong), k=8, batch=16, steps=60)
         assert wrong_share(recipe, REWARD >= 1.5) > 0.5
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_ppr_gde_that_pays_another_price_for_variety_is_caught(weight):
+    reached = distribution(from_samples(replace(won(k=8, weight=weight), batch=16)))
+    assert total_variation(reached, contested(k=8, weight=1.0)) > BOUND
+
+
+def test_what_wins_and_varies_against_itself_is_far_from_the_start_and_from_what_only_wins():
+    contest, start = contested(k=8, weight=1.0), distribution(reference())
+    assert total_variation(contest, start) > 5 * BOUND
+    assert total_variation(contest, contested(k=8, weight=0.0)) > 2 * BOUND
+    assert total_variation(contest, regularised_optimum()) > 5 * BOUND
