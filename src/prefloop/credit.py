@@ -192,9 +192,9 @@ def gigpo(
         where    R_i = sum_t token_reward_it        G_it = sum_{s >= t} gamma^(s - t) token_reward_is
 
     Group-in-group policy optimisation, GiGPO (Feng et al. 2025, arXiv 2505.10978), with its factor F_norm = 1 and with
-    tokens for steps. The state is all that was said before, so that responses share states until they part: with one
-    prompt and no environment nothing else can return. A choice that no other response faced is credited by the first
-    part alone. 0 at tokens the model did not choose.
+    tokens for steps. The state is all that was said before, by others too, so that responses share states until they
+    part: without an environment nothing else can return. A choice that no other response faced is credited by the
+    first part alone. 0 at tokens the model did not choose.
 
     Raises:
         RecipeError: no prompt has two responses.

@@ -180,3 +180,11 @@ def test_the_order_and_number_of_the_same_tokens_does_not_make_answers_differ():
     ids, wins = torch.tensor([[[1, 2, 2], [2, 1, 0], [2, 2, 1]]]), torch.full((1, 3), 0.5)
     mask = torch.tensor([[[1, 1, 1], [1, 1, 0], [1, 1, 1]]])
     assert diverse_win(wins, ids, mask, weight=1.0).tolist() == wins.tolist()
+
+
+def test_what_others_said_in_between_parts_the_states_of_gigpo():
+    paid, mask = torch.tensor([[[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]]), torch.tensor([[[1, 0, 1], [1, 0, 1]]])
+    for said, apart in ((6, [[0.5, 0.0, 0.5], [-0.5, 0.0, -0.5]]), (7, [[0.5, 0.0, 0.0], [-0.5, 0.0, 0.0]])):
+        ids = torch.tensor([[[1, 6, 3], [1, said, 4]]])
+        step = gigpo(paid, ids, mask) - gigpo(paid, ids, mask, omega=0.0)
+        assert step.tolist() == [apart]
