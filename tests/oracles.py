@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import restated
-from prefloop import credit, select, shaping
+from prefloop import baselines, credit, select, shaping
 from prefloop.binding import Bound, bind
 from prefloop.errors import RecipeError
 from prefloop.objectives import (
@@ -96,6 +96,9 @@ PURE_FUNCTIONS = {
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
+    policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
+    policy.cispo: ({}, {"low": 0.3, "high": 0.4}),
+    policy.pairwise_ppo: ({}, {"low": 0.1, "high": 0.4}),
     policy.reinforce: ({},),
     critic.value_clip: ({}, {"clip": 0.5}),
     penalties.kl_k1: ({},),
@@ -105,13 +108,20 @@ PURE_FUNCTIONS = {
     shaping.kl_in_reward: ({"beta": 0.3},),
     shaping.contrast: ({},),
     shaping.total_reward: ({},),
+    shaping.diverse_win: ({}, {"weight": 0.7}),
+    shaping.overlong: ({"longest": 5, "margin": 3},),
     shaping.whiten_advantage: ({},),
     shaping.truncated_importance: ({}, {"cap": 1.3}),
     credit.gae: ({}, {"gamma": 0.9, "lam": 0.8}),
+    credit.return_to_go: ({}, {"gamma": 0.9}),
     credit.rloo: ({},),
     credit.group_mean: ({},),
     credit.batch_mean: ({},),
     credit.grpo: ({}, {"deviation": "sample", "eps": 0.1}),
+    credit.maxrl: ({},),
+    credit.gigpo: ({}, {"omega": 0.4, "gamma": 0.9}),
+    baselines.above_baseline: ({},),
+    baselines.above_average: ({"average": 0.7},),
     credit.mismatched_kl: ({},),
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
@@ -119,6 +129,8 @@ PURE_FUNCTIONS = {
     credit.beyond_prefix: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
+    select.varied: ({},),
+    select.filtered: ({}, {"keep": "best"}, {"keep": "best-worst"}),
     select.preferred: ({},),
     select.best_and_worst: ({},),
 }
@@ -129,7 +141,8 @@ FOURFOLD = {robust.doubly_robust.__name__}
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {f.__name__ for f in (shaping.whiten_advantage, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
 COMPARES_SIBLINGS = {
-    f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, credit.group_win_rate, select.best_and_worst)
+    f.__name__
+    for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
 
@@ -177,6 +190,7 @@ def batch(seed, *, k):
         **{name: normal(p, k, t, 3) for name in logits},
         "better_logp": -normal(p, k, t, mean=1.0).abs(),
         "worse_logp": -normal(p, k, t, mean=1.0).abs(),
+        "baseline": normal(p, mean=1.0),
     }
 
 

@@ -378,6 +378,29 @@ def ppo_clip(logp, old_logp, advantage, *, low=0.2, high=0.2):
     return _each(term, logp, old_logp, _spread(advantage, logp))
 
 
+def gspo(logp, old_logp, advantage, mask, *, low=3e-4, high=4e-4):
+    def loss(new, old, credit, m):
+        credit = _average(credit, m)
+        ratio = math.prod(math.exp(x - y) for x, y, c in zip(new, old, m, strict=True) if c) ** (1 / max(1, sum(m)))
+        held = min(ratio, 1 + high) if credit >= 0 else max(ratio, 1 - low)
+        return -held * credit
+
+    return [loss(*row) for row in zip(logp, old_logp, _spread(advantage, logp), mask, strict=True)]
+
+
+def cispo(logp, old_logp, advantage, *, low=1.0, high=4.0):
+    def term(new, old, credit):
+        return -max(1 - low, min(1 + high, math.exp(new) / math.exp(old))) * credit * new
+
+    return _each(term, logp, old_logp, _spread(advantage, logp))
+
+
+def pairwise_ppo(logp, old_logp, reward, mask, *, low=0.2, high=0.2):
+    likelier = [math.exp(_total(x, m)) / math.exp(_total(y, m)) for x, y, m in zip(logp, old_logp, mask, strict=True)]
+    ratio, gap = likelier[0] / likelier[1], reward[0] - reward[1]
+    return -gap * (min(ratio, 1 + high) if gap >= 0 else max(ratio, 1 - low)) / 2
+
+
 def reinforce(logp, advantage):
     return _each(lambda x, credit: -x * credit, logp, _spread(advantage, logp))
 
@@ -432,6 +455,15 @@ def contrast(better_logp, worse_logp, mask):
     ]
 
 
+def overlong(reward, mask, *, longest, margin):
+    def price(length):
+        if length <= longest - margin:
+            return 0.0
+        return 1.0 if length > longest else (length - (longest - margin)) / margin
+
+    return [r - price(sum(m)) for r, m in zip(reward, mask, strict=True)]
+
+
 def total_reward(token_reward, mask):
     return [_total(x, m) for x, m in zip(token_reward, mask, strict=True)]
 
@@ -469,6 +501,61 @@ def gae(token_reward, old_value, mask, *, gamma=1.0, lam=0.95):
             advantage[k][t] = sum((gamma * lam) ** step * delta for step, delta in enumerate(deltas[i:]))
             returns[k][t] = advantage[k][t] + old_value[k][t]
     return advantage, returns
+
+
+def return_to_go(token_reward, mask, *, gamma=1.0):
+    paid = [[0.0] * len(response) for response in mask]
+    for k, response in enumerate(mask):
+        chosen = [t for t, m in enumerate(response) if m]
+        for i, t in enumerate(chosen):
+            paid[k][t] = math.fsum(gamma**step * token_reward[k][s] for step, s in enumerate(chosen[i:]))
+    return paid
+
+
+def gigpo(token_reward, ids, mask, *, omega=1.0, gamma=1.0):
+    to_go = return_to_go(token_reward, mask, gamma=gamma)
+    whole = _against_siblings(
+        lambda k, others: (
+            _total(token_reward[k], mask[k]) - statistics.fmean(_total(token_reward[j], mask[j]) for j in (k, *others))
+        ),
+        mask,
+    )
+
+    def credit(k, t):
+        alike = [j for j, row in enumerate(ids) if mask[j][t] and row[:t] == ids[k][:t]]
+        return whole[k][0] + omega * (to_go[k][t] - statistics.fmean(to_go[j][t] for j in alike))
+
+    return [[credit(k, t) if m else 0.0 for t, m in enumerate(row)] for k, row in enumerate(mask)]
+
+
+def diverse_win(win_rate, ids, mask, *, weight=0.1):
+    said = [[x for x, m in zip(*row, strict=True) if m] for row in zip(ids, mask, strict=True)]
+
+    def bonus(k):
+        apart = [
+            sum((x in a) != (x in b) for x in {*a, *b}) / len({*a, *b})
+            for j, b in enumerate(said)
+            if b and j != k and (a := said[k])
+        ]
+        return statistics.fmean(apart) if apart else 0.0
+
+    return [w + weight * bonus(k) if said[k] else 0.0 for k, w in enumerate(win_rate)]
+
+
+def maxrl(reward, mask):
+    def advantage(k, others):
+        mean = statistics.fmean(reward[j] for j in (k, *others))
+        return reward[k] / mean - 1 if mean > 0 else 0.0
+
+    return _against_siblings(advantage, mask)
+
+
+def above_baseline(reward, baseline, mask):
+    return [[r - baseline] if any(m) else [0.0] for r, m in zip(reward, mask, strict=True)]
+
+
+def above_average(reward, mask, *, average):
+    return [[r - average] if any(m) else [0.0] for r, m in zip(reward, mask, strict=True)]
 
 
 def rloo(reward, mask):
@@ -604,6 +691,19 @@ def _ranked(strengths):
         loss -= math.log(left[0] / math.fsum(left))
         left = left[1:]
     return loss
+
+
+def varied(reward, mask):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    kinds = {reward[k] for k in there}
+    return [k in there and len(kinds) > 1 for k in range(len(mask))]
+
+
+def filtered(reward, mask, *, keep="best-random"):
+    there = sorted((k for k, response in enumerate(mask) if any(response)), key=lambda k: -reward[k])
+    others = there[1:]
+    second = {"best": [], "best-random": sorted(others)[:1], "best-worst": others[-1:]}[keep]
+    return [k in (*there[:1], *second) for k in range(len(mask))]
 
 
 def preferred(mask):

@@ -54,6 +54,7 @@ def make(recipe):
     likelier = reward.abs()[..., None].expand(batch["ids"].shape)
     return batch.having(
         reward=reward,
+        baseline=reward.mean(1),
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
         calibrated=torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .binding import Bound, bind
 from .ops import present, tsum
+from .select import varied
 
 
 def _mean(x: Tensor, where: Tensor) -> float:
@@ -19,6 +20,11 @@ def _mean(x: Tensor, where: Tensor) -> float:
 def reward(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
     """Mean reward of a response, before any penalty."""
     return _mean(reward, present(mask))
+
+
+def paid(token_reward: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
+    """Mean of what a response was paid in all its tokens, with every penalty."""
+    return _mean(tsum(token_reward, mask), present(mask))
 
 
 def kl(old_logp: Float[Tensor, "P K T"], ref_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
@@ -44,11 +50,8 @@ def sampler_gap(
 
 
 def idle_groups(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
-    """Share of groups whose rewards are all equal: they teach nothing to a method that compares within groups."""
-    there = present(mask)
-    high = reward.masked_fill(~there, float("-inf")).amax(-1)
-    low = reward.masked_fill(~there, float("inf")).amin(-1)
-    return float((high <= low).float().mean())
+    """Share of groups whose rewards are all equal: a method that compares within groups learns nothing of them."""
+    return float(1 - varied(reward, mask).any(-1).float().mean())
 
 
 def ratio_far(logp: Float[Tensor, "P K T"], old_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
@@ -102,7 +105,7 @@ def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], 
     return float((returns - value)[chosen].var(correction=0) / spread.clamp(min=1e-8))
 
 
-OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, kl, entropy, length, sampler_gap))
+OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, paid, kl, entropy, length, sampler_gap))
 """What is said of a policy by its own samples, and by no others that were drawn beside them."""
 
 COMPARED: tuple[Bound, ...] = tuple(bind(f) for f in (idle_groups, unexplained))

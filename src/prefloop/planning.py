@@ -93,36 +93,14 @@ class _Planner:
         if not recipe.objective and not recipe.select:
             raise RecipeError(f"the recipe `{recipe.name}` has no objective: give it at least one Term.")
         self._check_sizes()
-        online = recipe.sample is not None
-        self._provide("ids", "sampler" if online else "data")
-        self._provide("mask", "sampler" if online else "data")
-        if recipe.draws is not None:
-            self._check_draws(recipe.draws)
-            self._provide("calibrated", "sampler")
-        if online:
-            self._provide("sampled_logp", "sampler")
-        else:
-            self._provide("label", "data")
-            self._provide("target", "data")
-        for name, scorer in recipe.score.items():
-            self._known(name, f"score.{name}")
-            self._provide(name, scorer.name)
+        self._give()
         for bound in (*recipe.select, *recipe.derive):
             self._apply(bound)
         for bound in recipe.compare:
             self._compare(bound)
         for term in recipe.objective:
             self._consume(term.objective)
-        outputs = {
-            role: tuple(sorted({u.tensor for u in self.uses if self.trained.get(u.tensor) == role}))
-            for role in dict.fromkeys(self.trained.values())
-        }
-        for role, read in outputs.items():
-            if not read:
-                raise RecipeError(
-                    f"the recipe `{recipe.name}` trains the model `{role}` and no objective reads what it gives "
-                    f"({', '.join(GIVEN_BY_HEAD[recipe.models[role].head])}): drop the model or add a Term."
-                )
+        outputs = self._outputs()
         used = [u.tensor for u in self.uses]
         frozen = tuple(dict.fromkeys(r for t in used if (r := frozen_role(t))))
         beside = tuple(dict.fromkeys(r for t in used if (r := compared_role(t))))
@@ -145,6 +123,45 @@ class _Planner:
                 if u.consumers or u.producer not in ("data", "sampler")
             ),
         )
+
+    def _give(self) -> None:
+        """What is there before any function of the recipe runs."""
+        recipe = self.recipe
+        online = recipe.sample is not None
+        self._provide("ids", "sampler" if online else "data")
+        self._provide("mask", "sampler" if online else "data")
+        if recipe.draws is not None:
+            self._check_draws(recipe.draws)
+            self._provide("calibrated", "sampler")
+        if online:
+            self._provide("sampled_logp", "sampler")
+        else:
+            self._provide("label", "data")
+            self._provide("target", "data")
+        for name, scorer in recipe.score.items():
+            self._known(name, f"score.{name}")
+            self._provide(name, scorer.name)
+        if recipe.sample is not None and recipe.sample.greedy:
+            if "reward" not in recipe.score:
+                raise RecipeError(
+                    f"`{recipe.name}` draws a greedy answer, and nothing pays it: add "
+                    'score={"reward": bind(my_reward)}, or leave out `greedy`.'
+                )
+            self._provide("baseline", "the greedy answer's reward")
+
+    def _outputs(self) -> dict[str, tuple[str, ...]]:
+        recipe = self.recipe
+        outputs = {
+            role: tuple(sorted({u.tensor for u in self.uses if self.trained.get(u.tensor) == role}))
+            for role in dict.fromkeys(self.trained.values())
+        }
+        for role, read in outputs.items():
+            if not read:
+                raise RecipeError(
+                    f"the recipe `{recipe.name}` trains the model `{role}` and no objective reads what it gives "
+                    f"({', '.join(GIVEN_BY_HEAD[recipe.models[role].head])}): drop the model or add a Term."
+                )
+        return outputs
 
     def _instructions(self, read: tuple[str, ...]) -> dict[str, str]:
         told = {role: m.instruction for role, m in self.recipe.models.items() if m.instruction is not None}
@@ -291,6 +308,10 @@ class _Planner:
             return "Add a function of `logits` to `compare` that gives it; only objectives read it."
         if tensor == "calibrated":
             return 'Add draws=Draws(by="ref"), or a function to `derive` that gives it.'
+        if tensor == "baseline":
+            return (
+                "Add sample=Sample(greedy=True), or a function to `derive` that gives it, before the one that reads it."
+            )
         if source == "sampler":
             return "Only a recipe that samples has it: add sample=Sample(k=4)."
         return "Add a function to `derive` that gives it, before the one that reads it."

@@ -88,12 +88,16 @@ class Decoding:
 class Sample:
     """How many responses the policy draws for each prompt, and how.
 
+    greedy: whether it also gives its most probable answer to each prompt. That is paid like the others, its reward is
+    the `baseline`, and nothing is learnt from it.
+
     >>> Sample(k=4).decoding.max_tokens
     64
     """
 
     k: int = 4
     decoding: Decoding = field(default_factory=Decoding)
+    greedy: bool = False
 
     def __post_init__(self) -> None:
         _at_least(1, k=self.k)

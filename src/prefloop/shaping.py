@@ -1,11 +1,11 @@
 """Shaping: what the policy is paid, made from other rewards. Pure functions that say what they give."""
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from .binding import gives
-from .ops import at_final, tsum, whiten
+from .ops import at_final, present, tsum, whiten
 
 
 @gives("token_reward")
@@ -67,6 +67,51 @@ def total_reward(token_reward: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"
     tensor([[2.5000]])
     """
     return tsum(token_reward, mask)
+
+
+@gives("reward")
+def diverse_win(
+    win_rate: Float[Tensor, "P K"], ids: Int[Tensor, "P K T"], mask: Num[Tensor, "P K T"], *, weight: float = 0.1
+) -> Float[Tensor, "P K"]:
+    """How often a response wins, and more for saying what the others to its prompt do not.
+
+        reward_i = win_rate_i + weight mean_{j != i} (1 - |S_i and S_j| / |S_i or S_j|)        S_i: the tokens of y_i
+
+    PPR-GDE (Cao et al. 2026, arXiv 2605.18191) adds a group's diversity to pairwise preferences within it. The paper's
+    is the dispersion of meanings; here it is that of tokens, by the Jaccard distance, which needs no model, and
+    `weight` is this library's choice. A response without siblings gets no bonus, one that is missing 0.
+
+    >>> import torch
+    >>> ids, win_rate = torch.tensor([[[5, 7], [5, 7], [5, 8]]]), torch.full((1, 3), 0.5)
+    >>> diverse_win(win_rate, ids, torch.ones(1, 3, 2), weight=0.3)
+    tensor([[0.6000, 0.6000, 0.7000]])
+    """
+    bonus = torch.zeros_like(win_rate)
+    for p, (said, chosen) in enumerate(zip(ids, mask.bool(), strict=True)):
+        there = {k: set(said[k][chosen[k]].tolist()) for k in chosen.any(-1).nonzero().flatten().tolist()}
+        for k, own in there.items():
+            others = [1 - len(own & other) / len(own | other) for j, other in there.items() if j != k]
+            bonus[p, k] = sum(others) / max(len(others), 1)
+    return torch.where(present(mask), win_rate + weight * bonus, 0.0)
+
+
+@gives("reward")
+def overlong(
+    reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, longest: int, margin: int
+) -> Float[Tensor, "P K"]:
+    """The reward, less for a response that comes near the length at which it is cut.
+
+        reward - clip((|y| - (longest - margin)) / margin, 0, 1)
+
+    The soft overlong punishment of DAPO (Yu et al. 2025, arXiv 2503.14476, section 3.4): nothing up to
+    `longest` - `margin` tokens, then in a line up to 1 at `longest`. Both are in tokens; a reward of another scale than
+    that of right and wrong wants a price of its own. |y| counts the tokens that the model chose.
+
+    >>> import torch
+    >>> overlong(torch.ones(1, 2), torch.tensor([[[1, 1, 1, 1], [1, 1, 1, 0]]]), longest=4, margin=2)
+    tensor([[0.0000, 0.5000]])
+    """
+    return reward - ((mask.sum(-1).to(reward) - longest) / margin + 1).clamp(0, 1)
 
 
 @gives("advantage")

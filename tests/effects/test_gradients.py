@@ -12,7 +12,15 @@ from updates import furthest, gradients, make, shares
 
 RECIPES = {name: make_recipe() for name, make_recipe in recipes.methods().items()}
 LEARNING = [name for name, recipe in RECIPES.items() if recipe.objective]
-ACROSS = {"bco": "midpoint", "kto": "mismatched_kl", "ppo": "whiten_advantage", "reinforce": "batch_mean"}
+ACROSS = {
+    "bco": "midpoint",
+    "kto": "mismatched_kl",
+    "pf-ppo": "whiten_advantage",
+    "ppo": "whiten_advantage",
+    "reinforce": "batch_mean",
+    "reinforce-plus-plus": "whiten_advantage",
+    "reinforce-plus-plus-baseline": "whiten_advantage",
+}
 """The methods that compare answers to different prompts, and what does: a prompt alone teaches them something else."""
 NEAR = 1e-10
 

@@ -219,28 +219,6 @@ def test_the_generator_draws_each_answer_as_often_as_it_is_probable_and_reports_
     torch.testing.assert_close(reported, probability.log()[rows])
 
 
-def test_the_mean_of_many_rloo_gradients_is_the_enumerated_policy_gradient(elsewhere):
-    recipe, networks = paid("rloo"), {"policy": elsewhere, "ref": reference()}
-    needs, dials = plan(recipe), Dials(recipe)
-    groups = TabularGenerator(elsewhere).sample([PROMPT] * 2000, k=3, decoding=Decoding(), seed=11)
-    reward = torch.tensor([[rises("0", text) for text in g.texts] for g in groups])
-    batch = with_frozen(assemble(groups).having(reward=reward), needs, networks, tokens=10**6, temperature=1.0)
-
-    def gradient(one):
-        outputs = elsewhere.outputs(one, needs.outputs["policy"])
-        terms = loss(recipe, outputs, derived(recipe, one, outputs, dials), dials)
-        return torch.autograd.grad(terms, elsewhere.table)[0]
-
-    found = torch.stack([gradient(batch.rows(i, i + 1)) for i in range(len(batch))])
-    mean, error = found.mean(0), found.std(0) / len(batch) ** 0.5
-
-    logp, ref = elsewhere.log_answers()[0], distribution(reference()).log()
-    worth = (logp.exp() * (REWARD - BETA * (logp - ref))).sum()
-    exact = -torch.autograd.grad(worth, elsewhere.table)[0]
-    assert bool(((mean - exact).abs() <= 4 * error).all())
-    assert float(exact.norm()) > 10 * float(error.norm())
-
-
 def test_with_importance_weights_the_samples_of_another_policy_give_the_policys_own_gradient(elsewhere):
     """Answers are the reference's, and only their first token is learnt: the policy's value is enumerated."""
     groups = TabularGenerator(reference()).sample([PROMPT] * 4000, k=2, decoding=Decoding(), seed=5)

@@ -113,7 +113,8 @@ def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed
             return loss(recipe, outputs, tensors, dials)
 
         outputs = learner.update(batch, first)
-        seen = {**measure({**tensors, **outputs}), "loss": float(loss(recipe, outputs, tensors, dials))}
+        seen = measure({**tensors, **outputs, **_as_scored(batch)})
+        seen["loss"] = float(loss(recipe, outputs, tensors, dials))
         return {**seen, **_norms(learner.step(lr)), "lr": lr}
 
     full = derived(recipe, batch, learner.infer(batch), dials)
@@ -133,7 +134,12 @@ def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed
                 "loss": float(again(outputs)),
                 **_norms(learner.step(lr)),
             }
-    return {**metrics, **measure(full), "lr": lr}
+    return {**metrics, **measure({**full, **_as_scored(batch)}), "lr": lr}
+
+
+def _as_scored(batch: Batch) -> dict[str, Tensor]:
+    """The reward as the scorer gave it: shaping gives another by the same name, with every penalty."""
+    return {n: t for n, t in batch.tensors.items() if n == "reward"}
 
 
 def _norms(norms: Mapping[str, float]) -> dict[str, float]:

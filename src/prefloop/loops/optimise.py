@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..planning import Plan, plan
 from ..recipe import Recipe
 from ..sampling.frozen import Drawer, frozen_generator
 from ..sampling.generator import Generator
-from ..scoring.scorer import scored
+from ..scoring.scorer import score, scored
 from ..text import Group, Prompt
 from .draws import calibrated, with_draws
 from .interrupt import Patience
@@ -32,8 +33,18 @@ from .seeds import endless, seed_of
 OnStep = Callable[[int, dict[str, float], Sequence[Group]], None]
 """Told of every step: its number, its metrics, and the groups it learnt from."""
 
-Draw = Callable[[int], tuple[Batch, Sequence[Group]]]
-"""The batch of a step, ready to learn from, and the groups it was made of."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """The batch of a step, ready to learn from, the groups it was made of, and what there is to tell of the drawing."""
+
+    batch: Batch
+    groups: Sequence[Group]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+Draw = Callable[[int], Drawn]
+"""Draws the batch of a step."""
 
 
 def optimise(
@@ -90,16 +101,16 @@ def optimise(
         for step in range(first, steps):
             began = time.monotonic()
             try:
-                batch, groups = draw(step)
+                drawn = draw(step)
             except PrefloopError:
                 keep(step)
                 raise
-            metrics = update(recipe, learner, batch, dials, seed=seed_of(recipe.seed, "minibatches", step))
-            dials.turn(step=step, steps=steps, metrics=metrics)
-            metrics |= {"tokens": float(sum(batch.tokens)), "seconds": time.monotonic() - began}
-            if recipe.sample is not None:
-                metrics["tokens_sampled"] = float(sum(len(r.ids) for g in groups for r in g.responses))
-            on_step(step, metrics, groups)
+            metrics: dict[str, float] = {}
+            if len(drawn.batch):  # a selection may have let nothing go on
+                metrics = update(recipe, learner, drawn.batch, dials, seed=seed_of(recipe.seed, "minibatches", step))
+                dials.turn(step=step, steps=steps, metrics=metrics)
+            metrics |= {"tokens": float(sum(drawn.batch.tokens)), "seconds": time.monotonic() - began, **drawn.metrics}
+            on_step(step, metrics, drawn.groups)
             bar.advance(1, _note(metrics))
             if patience.asked or (step + 1) % recipe.checkpoint == 0:
                 keep(step + 1)
@@ -125,17 +136,27 @@ def _online(
     _must_stand_apart((*needs.beside, *needs.drawing), needs, networks)
     reader = networks[next(iter(needs.outputs))]
 
-    def draw(step: int) -> tuple[Batch, Sequence[Group]]:
+    def draw(step: int) -> Drawn:
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
         own = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
         beside = seed_of(recipe.seed, "draws", step)
         groups = with_draws(recipe, own, networks, drawer, seed=beside, reader=reader)
         batch = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
-        batch = batch.having(**calibrated(recipe, groups))
-        batch = selected(recipe, scored(batch, recipe.score, groups, networks))
-        tokens = recipe.optimiser.tokens
-        return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
+        batch = scored(batch.having(**calibrated(recipe, groups)), recipe.score, groups, networks)
+        answers = list(groups)
+        if sample.greedy:
+            greedy = generator.sample(some, k=1, decoding=replace(sample.decoding, temperature=0.0), seed=seed)
+            batch = batch.having(baseline=score(recipe.score["reward"], greedy, networks)[:, 0])
+            answers += greedy
+        batch = selected(recipe, batch)
+        metrics = {"tokens_sampled": float(sum(len(r.ids) for g in answers for r in g.responses))}
+        if recipe.select:
+            metrics["dropped"] = float(len(groups) - len(batch))
+        if len(batch):
+            tokens = recipe.optimiser.tokens
+            batch = with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature)
+        return Drawn(batch=batch, groups=groups, metrics=metrics)
 
     return draw
 
@@ -168,10 +189,10 @@ def _offline(
     moving = {tensor: role for tensor, role in needs.mismatched.items() if role not in needs.frozen}
     data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens, read=remembered_logp)
 
-    def draw(step: int) -> tuple[Batch, Sequence[Group]]:
+    def draw(step: int) -> Drawn:
         index = endless(len(data), recipe.batch, step, recipe.seed, "data")
         batch = with_mismatched(data.take(index), elsewhere.take(index), moving, networks, tokens=tokens)
-        return batch, [groups[i] for i in index]
+        return Drawn(batch=batch, groups=[groups[i] for i in index])
 
     return draw
 

@@ -11,6 +11,9 @@ from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, 
 from ..scoring.model import model_score
 from . import SMOLLM2
 
+LONGEST = 64
+"""Tokens at which an answer is cut, unless a recipe says otherwise."""
+
 
 class Online(TypedDict, total=False):
     """The knobs of every method that learns from its own samples.
@@ -38,6 +41,7 @@ def online(
     family: Family = "online",
     models: Mapping[str, Model] | None = None,
     draws: int = 0,
+    greedy: bool = False,
     head: float = 1.0,
     passes: int = 1,
     minibatches: int = 1,
@@ -47,7 +51,7 @@ def online(
     lr: float | Dial = 1e-5,
     batch: int = 8,
     steps: int = 100,
-    max_tokens: int = 64,
+    max_tokens: int = LONGEST,
 ) -> Recipe:
     """A policy that samples k answers to each prompt, is paid for them, and learns from that.
 
@@ -64,7 +68,7 @@ def online(
             **(models or {}),
             "reward": Model(source="reward", head="score"),
         },
-        sample=Sample(k=k, decoding=decoding),
+        sample=Sample(k=k, decoding=decoding, greedy=greedy),
         draws=Draws(k=draws, decoding=decoding) if draws else None,
         score={"reward": reward or bind(model_score, model="reward")},
         select=select,
