@@ -1,11 +1,13 @@
 """Writes the pages that say what the code says: the vocabulary, and one page for every method.
 
 Run it after a change of a method, an objective or the vocabulary:  python docs/generate.py
+A new method is measured first:  prefloop verify --json > docs/verified.json
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -21,6 +23,8 @@ from prefloop.recipes import methods
 from prefloop.verify.known import KNOWN
 
 HERE = Path(__file__).parent
+VERIFIED = {row["method"]: row for row in json.loads((HERE / "verified.json").read_text(encoding="utf-8"))}
+"""What `prefloop verify` measured of every method: `prefloop verify --json > docs/verified.json`."""
 SHAPES = (
     ("P", "prompts"),
     ("K", "responses to each prompt"),
@@ -42,7 +46,12 @@ COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
     "steps": ("1 or more", "batches in all", lambda r: r.steps),
     "passes": ("1 or more", "passes over a batch of samples", lambda r: r.passes),
     "minibatches": ("1 to `batch`", "optimiser steps in a pass", lambda r: r.minibatches),
-    "max_tokens": ("1 or more", "tokens of the longest answer", lambda r: r.sample and r.sample.decoding.max_tokens),
+    "draws": ("2 or more", "answers of the reference, beside each pair", lambda r: r.draws and r.draws.k),
+    "max_tokens": (
+        "1 or more",
+        "tokens of the longest answer",
+        lambda r: (drawn := r.sample or r.draws) and drawn.decoding.max_tokens,
+    ),
     "head": ("above 0", "how many times faster a new head learns than the trunk", lambda r: r.optimiser.head),
     "ending": ("", "text read after an answer, before its score", lambda r: _trained(r).ending),
 }
@@ -70,13 +79,17 @@ def pages() -> dict[str, str]:
 
 def vocabulary() -> str:
     """The page of the vocabulary."""
-    names = [(f"`{n.name}`", n.shape, n.meaning, n.source or "a function of `derive`") for n in VOCABULARY.values()]
+    names = [
+        (f"`{n.name}`", n.shape, n.meaning, n.source or "a function of `derive` or `compare`")
+        for n in VOCABULARY.values()
+    ]
     return _joined(
         "# Vocabulary",
         "Every tensor that passes between the pieces of a method. The positional parameters of an objective, a "
         "shaping, a credit or a selection function are names from this table; knobs are keyword-only. A name that ends "
         "in `_logp` and begins with the role of a frozen model, such as `teacher_logp`, is what that model thinks of "
-        "the same tokens; with `_mismatched_logp` at its end, after another prompt than their own.",
+        "the same tokens; with `_mismatched_logp` at its end, after another prompt than their own. A frozen model that "
+        "has an `instruction` reads it before the prompt.",
         _table(("name", "shape", "meaning", "given by"), names),
         "Shapes:",
         _table(("letter", "counts"), SHAPES),
@@ -165,6 +178,8 @@ def _knob(name: str, recipe: Recipe, given: object) -> tuple[str, str, str, str]
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, Bound):
+        return value.name
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -177,7 +192,8 @@ def _parts(recipe: Recipe) -> dict[str, Sequence[Bound]]:
         "score": tuple(recipe.score.values()),
         "select": recipe.select,
         "derive": recipe.derive,
-        "objective": [t.objective for t in recipe.objective],
+        "compare": recipe.compare,
+        "objective": [piece for t in recipe.objective for piece in (t.objective, *t.objective.inner)],
     }
 
 
@@ -202,10 +218,14 @@ def _code(names: Iterable[str]) -> str:
 def _known(name: str) -> str:
     if name not in KNOWN:
         return "None has been written down."
-    return (
-        f"On a language model small enough to enumerate, `prefloop verify {name}` trains with this recipe, prints what "
-        "is known to be reached and how far from it training ends, and ends with code 1 if that is too far."
-    )
+    seen = VERIFIED[name]
+    return _joined(
+        "On a language model small enough to enumerate, training with this recipe is known to reach",
+        f"> {seen['what']}.",
+        f"It ended {seen['distance']:.2g} away when this was written, and at most {seen['bound']:g} is let pass. "
+        f"`prefloop verify {name}` measures it anew; `python -m pytest tests -k {name}` runs this and all other tests "
+        "with the method's name.",
+    ).rstrip()
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -8,12 +8,14 @@ import torch
 
 import restated
 import restated_rewards
-from prefloop import credit, select
-from prefloop.binding import Bound
+from prefloop import baselines, credit, select
+from prefloop.binding import Bound, bind
 from prefloop.errors import RecipeError
 from prefloop.objectives import (
     anchored,
+    calibration,
     critic,
+    distributions,
     divergences,
     imitation,
     lists,
@@ -23,7 +25,9 @@ from prefloop.objectives import (
     policy,
     reference_free,
     rewards,
+    robust,
     singles,
+    token_level,
 )
 from reward_oracles import OF_THE_WHOLE_BATCH, PAID
 
@@ -50,10 +54,26 @@ PURE_FUNCTIONS = {
     margins.mm_dpo: ({}, {"beta": 0.7, "weight": 0.3, "steepness": 0.8}),
     margins.wpo: ({}, {"beta": 0.7}),
     margins.dense_dpo: ({}, {"beta": 0.7}),
+    margins.constrained_dpo: (
+        {},
+        {"beta": 0.7, "gamma": 0.3, "tau": 1.5, "alpha": 0.6},
+    ),
+    margins.token_agreement: ({}, {"beta": 0.7}),
     margins.rebel: ({}, {"eta": 0.7}),
+    distributions.kl_from_reference: ({},),
+    distributions.kl_to_mixed: ({}, {"beta": 0.7, "dpo_beta": 0.4}),
+    distributions.kl_to_extrapolated: ({}, {"beta": 0.7, "scale": 0.4, "least": 0.2}),
+    token_level.tdpo1: ({}, {"beta": 0.7}),
+    token_level.tdpo: ({}, {"beta": 0.7, "alpha": 0.3}),
+    token_level.distilled: ({},),
     anchored.nca: ({}, {"beta": 0.7}),
     anchored.apo_zero: ({}, {"beta": 0.7}),
     anchored.apo_down: ({}, {"beta": 0.7}),
+    calibration.calibrated_ratio: ({},),
+    robust.doubly_robust: (
+        {"loss": bind(pairs.dpo, beta=0.7, smoothing=0.2)},
+        {"loss": bind(margins.mm_dpo, beta=0.7)},
+    ),
     reference_free.simpo: ({}, {"beta": 0.7, "gamma": 0.3}),
     reference_free.cpo: ({}, {"beta": 0.7}),
     reference_free.orpo: ({},),
@@ -78,6 +98,9 @@ PURE_FUNCTIONS = {
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
+    policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
+    policy.cispo: ({}, {"low": 0.3, "high": 0.4}),
+    policy.pairwise_ppo: ({}, {"low": 0.1, "high": 0.4}),
     policy.reinforce: ({},),
     critic.value_clip: ({}, {"clip": 0.5}),
     penalties.kl_k1: ({},),
@@ -87,25 +110,37 @@ PURE_FUNCTIONS = {
     penalties.entropy: ({},),
     **PAID,
     credit.gae: ({}, {"gamma": 0.9, "lam": 0.8}),
+    credit.return_to_go: ({}, {"gamma": 0.9}),
     credit.rloo: ({},),
     credit.group_mean: ({},),
     credit.batch_mean: ({},),
     credit.grpo: ({}, {"deviation": "sample", "eps": 0.1}),
+    credit.maxrl: ({},),
+    credit.gigpo: ({}, {"omega": 0.4, "gamma": 0.9}),
+    baselines.above_baseline: ({},),
+    baselines.above_average: ({"average": 0.7},),
     credit.mismatched_kl: ({},),
     credit.midpoint: ({},),
     credit.group_win_rate: ({},),
+    credit.preferred_calibrate: ({},),
+    credit.beyond_prefix: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
     select.accepted: ({}, {"temperature": 0.2, "least": 1}, {"least": 3}),
+    select.varied: ({},),
+    select.filtered: ({}, {"keep": "best"}, {"keep": "best-worst"}),
     select.preferred: ({},),
     select.best_and_worst: ({},),
 }
 """Every pure function, with the knobs it is tried with."""
 
+FOURFOLD = {robust.doubly_robust.__name__}
+"""What takes a pair and two draws at least."""
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {f.__name__ for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
 COMPARES_SIBLINGS = {
-    f.__name__ for f in (credit.rloo, credit.group_mean, credit.grpo, credit.group_win_rate, select.best_and_worst)
+    f.__name__
+    for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
 
@@ -124,8 +159,8 @@ def arguments(function, tensors):
 def batch(seed, *, k):
     """Random tensors by name for 5 prompts of at most `k` responses, in float64.
 
-    Masks have holes. With k = 4 some responses are missing: there are 4, 3, 2, 1 and 0. An odd seed gives one advantage
-    per response instead of one per token.
+    Masks have holes. With k = 4 some responses are missing: there are 4, 3, 2, 1 and 0; with k = 6 there are 5, 5, 2, 1
+    and 0. An odd seed gives one advantage per response instead of one per token.
     """
     source = torch.Generator().manual_seed(seed)
 
@@ -135,9 +170,12 @@ def batch(seed, *, k):
     p, t = 5, 6
     mask = torch.randint(0, 2, (p, k, t), generator=source)
     mask[..., 1] = 1
-    if k == 4:
+    if k >= 4:
         mask[1, 1] = mask[2, 2:] = mask[3, 1:] = mask[4] = 0
-    names = ("value", "old_value", "returns", "token_reward", "entropy")
+    if k == 6:
+        mask[0, 4] = 0
+    names = ("value", "old_value", "returns", "token_reward", "entropy", "token_kl")
+    logits = ("logits", "ref_logits", "dpo_logits", "reverse_logits")
     logps = ("logp", "ref_logp", "old_logp", "sampled_logp", "mismatched_logp", "ref_mismatched_logp")
     advantage, paid = normal(p, k, 1 if seed % 2 else t), normal(p, k, mean=1.0)
     return {
@@ -152,7 +190,11 @@ def batch(seed, *, k):
         "reference_point": normal(p, mean=1.0),
         "win_rate": torch.rand(p, k, generator=source, dtype=torch.float64),
         "token_weight": 1 + normal(p, k, t).abs(),
+        "calibrated": torch.randint(0, 2, (p, k), generator=source).double(),
         "ids": torch.randint(0, 3, (p, k, t), generator=source),
+        **{name: normal(p, k, t, 3) for name in logits},
+        "better_logp": -normal(p, k, t, mean=1.0).abs(),
+        "worse_logp": -normal(p, k, t, mean=1.0).abs(),
         "chance": torch.rand(p, k, generator=source, dtype=torch.float64),
         "confidence": torch.rand(p, k, generator=source, dtype=torch.float64),
         "ended": torch.randint(0, 2, (p, k), generator=source),
@@ -167,7 +209,8 @@ def batch(seed, *, k):
 
 def check(function, knobs_tried):
     """Raise unless the function equals its restatement, for each setting of its knobs."""
-    sizes = (2,) if function.__name__ in PAIRED else (2, 4)
+    name = function.__name__
+    sizes = (2,) if name in PAIRED else (4, 6) if name in FOURFOLD else (2, 4)
     for knobs, k, seed in itertools.product(knobs_tried, sizes, SEEDS):
         given = arguments(function, batch(seed, k=k))
         _assert_equal(function(**given, **knobs), _restated(function, given, knobs))
@@ -175,6 +218,10 @@ def check(function, knobs_tried):
         lone = torch.ones(3, 1, 2)
         with pytest.raises(RecipeError, match="at least 2 responses"):
             function(torch.ones(3, 1), lone)
+    if name in FOURFOLD:
+        three = torch.ones(5, 3, 6)
+        with pytest.raises(RecipeError, match=r"given 3 responses .* at least two draws"):
+            function(three, three, three, three[..., 0], **knobs_tried[0])
 
 
 def _restated(function, given, knobs):

@@ -66,6 +66,48 @@ def f_dpo(logp, ref_logp, mask, *, beta=0.1, divergence="js", alpha=0.5):
     return math.log(1 + math.exp(worse - better))
 
 
+def kl_from_reference(logits, ref_logits):
+    return _places(
+        lambda pi, ref: math.fsum(q * math.log(q / p) for p, q in zip(pi, ref, strict=True)), logits, ref_logits
+    )
+
+
+def kl_to_mixed(logits, dpo_logits, ref_logits, *, beta=0.05, dpo_beta=0.1):
+    def term(pi, dpo, ref):
+        share = dpo_beta / beta
+        teacher = _normalised([d**share * r ** (1 - share) for d, r in zip(dpo, ref, strict=True)])
+        return beta * math.fsum(p * math.log(p / q) for p, q in zip(pi, teacher, strict=True))
+
+    return _places(term, logits, dpo_logits, ref_logits)
+
+
+def kl_to_extrapolated(logits, dpo_logits, reverse_logits, *, beta=0.1, scale=10.0, least=1e-3):
+    def term(pi, dpo, reverse):
+        weight = least + 2 * scale * sum(max(d - r, 0.0) for d, r in zip(dpo, reverse, strict=True))
+        teacher = _normalised([d * (d / r) ** weight for d, r in zip(dpo, reverse, strict=True)])
+        return beta / weight * math.fsum(p * math.log(p / q) for p, q in zip(pi, teacher, strict=True))
+
+    return _places(term, logits, dpo_logits, reverse_logits)
+
+
+def tdpo1(logp, ref_logp, mask, token_kl, *, beta=0.1):
+    better, worse = (
+        _total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) + _total(token_kl[k], mask[k]) for k in (0, 1)
+    )
+    return _not_chosen(beta * (better - worse))
+
+
+def tdpo(logp, ref_logp, mask, token_kl, *, beta=0.1, alpha=0.5):
+    better, worse = (
+        _total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) + alpha * _total(token_kl[k], mask[k]) for k in (0, 1)
+    )
+    return _not_chosen(beta * (better - worse))
+
+
+def distilled(token_kl):
+    return token_kl
+
+
 def dpop(logp, ref_logp, mask, *, beta=0.3, lam=50.0):
     better, worse = (_total(logp[k], mask[k]) - _total(ref_logp[k], mask[k]) for k in (0, 1))
     lost = -better if better < 0 else 0.0
@@ -111,6 +153,39 @@ def dense_dpo(logp, ref_logp, mask, token_weight, *, beta=0.5):
         for k in (0, 1)
     )
     return _not_chosen(beta * (better - worse))
+
+
+def constrained_dpo(logp, ref_logp, mask, *, beta=2.5, gamma=0.5, tau=2.0, alpha=1.0):
+    ahead, before = ((_average(x[0], mask[0]) - _average(x[1], mask[1])) for x in (logp, ref_logp))
+    goal = before + math.log(1 + math.exp(tau * (gamma - before))) / (tau * alpha)
+    return _not_chosen(beta * (ahead - goal))
+
+
+def calibrated_ratio(logp, ref_logp, mask, calibrated):
+    return sum(c * (_total(x, m) - _total(r, m)) for x, r, m, c in zip(logp, ref_logp, mask, calibrated, strict=True))
+
+
+def doubly_robust(logp, ref_logp, mask, reward, *, loss):
+    tensors = {"logp": logp, "ref_logp": ref_logp, "mask": mask, "reward": reward}
+
+    def term(i, j):
+        pair = {name: [tensors[name][i], tensors[name][j]] for name in loss.inputs}
+        return globals()[loss.name](**pair, **loss.knobs)
+
+    def mean(i, j):
+        first = 1 / (1 + math.exp(reward[j] - reward[i]))
+        return first * term(i, j) + (1 - first) * term(j, i)
+
+    draws = [i for i in range(2, len(mask)) if any(mask[i])]
+    among = [mean(i, j) for i, j in itertools.combinations(draws, 2)]
+    return term(0, 1) - mean(0, 1) + (statistics.fmean(among) if among else 0.0)
+
+
+def token_agreement(logp, ref_logp, mask, token_reward, *, beta=0.1):
+    h = [[beta * (x - r) for x, r in zip(logp[k], ref_logp[k], strict=True)] for k in (0, 1)]
+    behind = _total(h[1], mask[1]) - _total(h[0], mask[0])
+    going = [_total([r * x for r, x in zip(token_reward[k], h[k], strict=True)], mask[k]) for k in (0, 1)]
+    return -(going[0] + going[1]) / (1 + math.exp(-behind))
 
 
 def rebel(logp, old_logp, mask, reward, *, eta=1.0):
@@ -303,6 +378,29 @@ def ppo_clip(logp, old_logp, advantage, *, low=0.2, high=0.2):
     return _each(term, logp, old_logp, _spread(advantage, logp))
 
 
+def gspo(logp, old_logp, advantage, mask, *, low=3e-4, high=4e-4):
+    def loss(new, old, credit, m):
+        credit = _average(credit, m)
+        ratio = math.prod(math.exp(x - y) for x, y, c in zip(new, old, m, strict=True) if c) ** (1 / max(1, sum(m)))
+        held = min(ratio, 1 + high) if credit >= 0 else max(ratio, 1 - low)
+        return -held * credit
+
+    return [loss(*row) for row in zip(logp, old_logp, _spread(advantage, logp), mask, strict=True)]
+
+
+def cispo(logp, old_logp, advantage, *, low=1.0, high=4.0):
+    def term(new, old, credit):
+        return -max(1 - low, min(1 + high, math.exp(new) / math.exp(old))) * credit * new
+
+    return _each(term, logp, old_logp, _spread(advantage, logp))
+
+
+def pairwise_ppo(logp, old_logp, reward, mask, *, low=0.2, high=0.2):
+    likelier = [math.exp(_total(x, m)) / math.exp(_total(y, m)) for x, y, m in zip(logp, old_logp, mask, strict=True)]
+    ratio, gap = likelier[0] / likelier[1], reward[0] - reward[1]
+    return -gap * (min(ratio, 1 + high) if gap >= 0 else max(ratio, 1 - low)) / 2
+
+
 def reinforce(logp, advantage):
     return _each(lambda x, credit: -x * credit, logp, _spread(advantage, logp))
 
@@ -351,6 +449,48 @@ def gae(token_reward, old_value, mask, *, gamma=1.0, lam=0.95):
             advantage[k][t] = sum((gamma * lam) ** step * delta for step, delta in enumerate(deltas[i:]))
             returns[k][t] = advantage[k][t] + old_value[k][t]
     return advantage, returns
+
+
+def return_to_go(token_reward, mask, *, gamma=1.0):
+    paid = [[0.0] * len(response) for response in mask]
+    for k, response in enumerate(mask):
+        chosen = [t for t, m in enumerate(response) if m]
+        for i, t in enumerate(chosen):
+            paid[k][t] = math.fsum(gamma**step * token_reward[k][s] for step, s in enumerate(chosen[i:]))
+    return paid
+
+
+def gigpo(token_reward, ids, mask, *, omega=1.0, gamma=1.0):
+    to_go = return_to_go(token_reward, mask, gamma=gamma)
+    whole = _against_siblings(
+        lambda k, others: (
+            _total(token_reward[k], mask[k]) - statistics.fmean(_total(token_reward[j], mask[j]) for j in (k, *others))
+        ),
+        mask,
+    )
+
+    def credit(k, t):
+        alike = [j for j, row in enumerate(ids) if mask[j][t] and row[:t] == ids[k][:t]]
+        return whole[k][0] + omega * (to_go[k][t] - statistics.fmean(to_go[j][t] for j in alike))
+
+    return [[credit(k, t) if m else 0.0 for t, m in enumerate(row)] for k, row in enumerate(mask)]
+
+
+def maxrl(reward, mask):
+    def advantage(k, others):
+        mean = statistics.fmean(reward[j] for j in (k, *others))
+        return reward[k] / mean - 1 if mean > 0 else 0.0
+
+    return _against_siblings(advantage, mask)
+
+
+def above_baseline(reward, baseline, mask):
+    usual = statistics.fmean(baseline) if isinstance(baseline, list) else baseline
+    return [[r - usual] if any(m) else [0.0] for r, m in zip(reward, mask, strict=True)]
+
+
+def above_average(reward, mask, *, average):
+    return [[r - average] if any(m) else [0.0] for r, m in zip(reward, mask, strict=True)]
 
 
 def rloo(reward, mask):
@@ -417,6 +557,15 @@ def group_win_rate(reward, mask):
     ]
 
 
+def preferred_calibrate(mask):
+    return [float(i == 0 and any(response)) for i, response in enumerate(mask)]
+
+
+def beyond_prefix(ids, mask):
+    said = [[i if m else None for i, m in zip(ids[k], mask[k], strict=True)] for k in (0, 1)]
+    return [[m if said[0][: t + 1] != said[1][: t + 1] else 0 for t, m in enumerate(row)] for row in mask]
+
+
 def corrected(ids, mask, *, gamma=5.0):
     places = [[t for t, m in enumerate(row) if m] for row in mask]
     kept = _kept(*([(t, row[t]) for t in at] for row, at in zip(ids, places, strict=True)))
@@ -479,8 +628,34 @@ def _ranked(strengths):
     return loss
 
 
+def varied(reward, mask):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    kinds = {reward[k] for k in there}
+    return [k in there and len(kinds) > 1 for k in range(len(mask))]
+
+
+def filtered(reward, mask, *, keep="best-random"):
+    there = sorted((k for k, response in enumerate(mask) if any(response)), key=lambda k: -reward[k])
+    others = there[1:]
+    second = {"best": [], "best-random": sorted(others)[:1], "best-worst": others[-1:]}[keep]
+    return [k in (*there[:1], *second) for k in range(len(mask))]
+
+
 def preferred(mask):
     return [k == 0 and any(response) for k, response in enumerate(mask)]
+
+
+def _places(term, *logits):
+    """A term of the distributions at every place."""
+    return [[term(*map(_softmax, at)) for at in zip(*rows, strict=True)] for rows in zip(*logits, strict=True)]
+
+
+def _softmax(logits):
+    return _normalised([math.exp(x) for x in logits])
+
+
+def _normalised(weights):
+    return [w / math.fsum(weights) for w in weights]
 
 
 def _total(xs, mask):

@@ -112,6 +112,20 @@ def best_of_n_ratio(reward, baseline, *, n=4):
     return [math.log(likelier(r)) for r in reward]
 
 
+def diverse_win(win_rate, ids, mask, *, weight=0.1):
+    said = [[x for x, m in zip(*row, strict=True) if m] for row in zip(ids, mask, strict=True)]
+
+    def bonus(k):
+        apart = [
+            sum((x in a) != (x in b) for x in {*a, *b}) / len({*a, *b})
+            for j, b in enumerate(said)
+            if b and j != k and (a := said[k])
+        ]
+        return statistics.fmean(apart) if apart else 0.0
+
+    return [w + weight * bonus(k) if said[k] else 0.0 for k, w in enumerate(win_rate)]
+
+
 def mean_channel(reward):
     return [statistics.fmean(ds) for ds in reward]
 
@@ -151,6 +165,17 @@ def divergence_in_reward(reward, old_logp, ref_logp, mask, *, beta, divergence="
 
 def implicit_in_reward(token_reward, dpo_logp, ref_logp, mask, *, dense=0.05):
     return _each(lambda r, dpo, ref, m: r - dense * (ref - dpo) if m else 0.0, token_reward, dpo_logp, ref_logp, mask)
+
+
+def contrast(better_logp, worse_logp, mask):
+    def paid(better, worse):
+        likelier = math.exp(better) / (math.exp(better) + math.exp(worse))
+        return likelier - 0.5
+
+    return [
+        [paid(b, w) if m else 0.0 for b, w, m in zip(*rows, strict=True)]
+        for rows in zip(better_logp, worse_logp, mask, strict=True)
+    ]
 
 
 def potential_in_reward(token_reward, potential, mask, *, gamma=1.0):

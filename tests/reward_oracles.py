@@ -1,6 +1,6 @@
 """The pure functions of what is paid and of how far to trust it, with the knobs they are tried with."""
 
-from prefloop.shaping import advantages, channels, endings, kl, references, tokens, transforms
+from prefloop.shaping import advantages, channels, endings, kl, references, siblings, tokens, transforms
 
 PAID = {
     transforms.centred: ({},),
@@ -14,6 +14,7 @@ PAID = {
     references.contrastive: ({},),
     references.par: ({},),
     references.best_of_n_ratio: ({}, {"n": 1}, {"n": 2}),
+    siblings.diverse_win: ({}, {"weight": 0.7}),
     channels.mean_channel: ({},),
     channels.worst_channel: ({},),
     channels.uncertainty_weighted: ({}, {"lam": 0.7}),
@@ -29,6 +30,7 @@ PAID = {
     ),
     tokens.total_reward: ({},),
     tokens.implicit_in_reward: ({}, {"dense": 0.7}),
+    tokens.contrast: ({},),
     tokens.potential_in_reward: ({}, {"gamma": 0.7}),
     tokens.step_ends: ({"separators": (1,)}, {"separators": (0, 2)}),
     tokens.steps_in_reward: ({}, {"weight": 0.7}),

@@ -102,6 +102,18 @@ def test_what_is_measured_is_what_the_saved_model_says(aligned, folder, tmp_path
     assert found["comparisons"] == len(batch)
 
 
+def test_steps_are_learnt_after_the_prefix_they_share(aligned):
+    rows = [{**r, "prompt": "So", "prefix": r["prompt"]} for r in ROWS]
+    rows = [{**r, "prompt": f"{r['prompt']} {n}"} for n, r in enumerate(rows)]
+    found = aligned("longdpo", rows)
+    assert shares(found)[IMPLICIT] == (0.5, 1.0)
+
+
+def test_a_model_is_aligned_by_what_it_finds_good_itself(aligned, tmp_path):
+    assert shares(aligned("t-reg", better="Be kind.", worse="Be rude."))[IMPLICIT] == (0.5, 1.0)
+    assert read(tmp_path / "out" / "recipe.yaml").recipe.models["better"].instruction == "Be kind."
+
+
 def test_a_method_without_a_reference_is_measured_by_the_mean_log_probability(aligned):
     assert list(shares(aligned("sft"))) == [MEAN]
 
@@ -238,10 +250,11 @@ def _held_out_pair(label):
     return ((apart[0], label), (apart[1], 1 - label))
 
 
+@pytest.mark.parametrize("name", ["dpo", "vrpo"])
 @pytest.mark.parametrize("beta", [0.0, -0.1, Linear(begin=0.0, end=0.1)])
-def test_a_beta_that_learns_nothing_or_the_opposite_is_refused(beta, write):
+def test_a_beta_that_learns_nothing_or_the_opposite_is_refused(name, beta, write):
     with pytest.raises(RecipeError, match=r"`beta` of `dpo` is (0\.0|-0\.1): at 0 nothing is learnt, and below it"):
-        judged_answers(replace(method("dpo")(beta=beta), data=write(ROWS)), say=print)
+        judged_answers(replace(method(name)(beta=beta), data=write(ROWS)), say=print)
 
 
 def test_a_reference_that_is_the_policy_itself_is_refused(folder):

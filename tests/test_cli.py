@@ -250,6 +250,14 @@ def test_a_stopped_alignment_leaves_the_line_that_goes_on(prefloop, here, folder
     assert f"  {line}\n" in out
 
 
+def test_what_is_verified_can_be_read_by_programs(prefloop):
+    code, out, _ = prefloop("verify", "sft", "--json")
+    assert code == 0
+    [found] = json.loads(out)
+    assert found["method"] == "sft"
+    assert found["distance"] <= found["bound"] == 0.02
+
+
 def test_methods_are_listed_by_family(prefloop):
     code, out, _ = prefloop("methods")
     assert code == 0

@@ -49,14 +49,14 @@ LAYERS = (
     {"planning", "recipe_file", "prompts", "checking", "batch", "folders", "terminal", "metrics"},
     {"recipe"},
     {"reduce"},
-    {"objectives", "shaping", "credit", "select", "statistics"},
+    {"objectives", "shaping", "credit", "baselines", "select", "statistics"},
     {"binding"},
     {"fields"},
     {"ops", "dials"},
     {"names", "text", "errors"},
 )
 """From the top down. What stands in one layer does not know of its neighbours."""
-PURE = {"objectives", "shaping", "credit", "select", "ops"}
+PURE = {"objectives", "shaping", "credit", "baselines", "select", "ops"}
 FREE = {"torch", "numpy", "jaxtyping", "typing", "math", "collections", "dataclasses", "difflib", "__future__"}
 """What the pure pieces may import from outside: no model, no file, no network."""
 

@@ -25,6 +25,8 @@ SWAPPED = {
 }
 RENAMED = {"minimum": "maximum", "maximum": "minimum", "exp": "expm1", "expm1": "exp", "all": "any", "min": "max"}
 
+_CISPO = "logp: Float[Tensor, 'P K T'], old_logp: Float[Tensor, 'P K T'], advantage: Float[Tensor, 'P K #T'], *, "
+
 EQUIVALENT = {
     # The second of the two axes of a P K tensor is its last.
     "grpo": {"centred.square().sum(-1, keepdim=True) -> centred.square().sum(1, keepdim=True)"},
@@ -39,6 +41,15 @@ EQUIVALENT = {
     "kto": {"reference_point.detach().unsqueeze(-1) -> reference_point.detach().unsqueeze(1)"},
     # Where all or none are right any share will do: it is weighed by 0.
     "nft": {"torch.where(telling, rate, 0.5) -> torch.where(telling, rate, 1.5)"},
+    # Any number that is no token's stands for a hole.
+    "beyond_prefix": {"-1 -> -2"},
+    # No ratio is below 0, so that 1 - 1 bounds it as little as 1 - 2.
+    "cispo": {f"{_CISPO}low: float=1.0, high: float=4.0 -> {_CISPO}low: float=2.0, high: float=4.0"},
+    "diverse_win": {"chosen.any(-1) -> chosen.any(1)"},
+    "varied": {
+        f"reward.masked_fill(~there, {end}(-1, keepdim=True) -> reward.masked_fill(~there, {end}(1, keepdim=True)"
+        for end in ("-torch.inf).amax", "torch.inf).amin")
+    },
     "best_and_worst": {
         "there.sum(-1) -> there.sum(1)",
         "reward.shape[-1] -> reward.shape[1]",

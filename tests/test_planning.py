@@ -95,6 +95,20 @@ def test_a_recipe_that_cannot_mean_anything_is_refused_with_the_line_to_add(valu
     assert says in refused(value)
 
 
+def test_what_a_frozen_model_is_told_is_in_the_plan_and_elsewhere_refused():
+    t_reg = method("t-reg")(better="Well.", worse="Badly.")
+    needs = plan(t_reg)
+    assert needs.instructions == {"better": "Well.", "worse": "Badly."}
+    assert needs.frozen == ("better", "worse", "ref")
+    trained = {**t_reg.models, "policy": replace(t_reg.models["policy"], instruction="Well.")}
+    assert "`policy` of `t-reg` is trained and has an instruction" in refused(replace(t_reg, models=trained))
+    unread = {**t_reg.models, "other": Model(source="policy", instruction="Well.")}
+    assert "no function asks for `other_logp`" in refused(replace(t_reg, models=unread))
+    rloo = method("rloo")()
+    scorer = {**rloo.models, "reward": replace(rloo.models["reward"], instruction="Well.")}
+    assert "no function asks for `reward_logp`" in refused(replace(rloo, models=scorer))
+
+
 def test_a_reward_model_that_is_not_declared_is_named():
     rloo = method("rloo")()
     models = {role: m for role, m in rloo.models.items() if role != "reward"}
@@ -179,3 +193,14 @@ def test_an_ensemble_needs_all_its_reward_models_and_says_which_is_not_there():
         plan(recipe)
     other = {**recipe.models, "other": Model(source="other", head="score")}
     assert plan(replace(recipe, models=other)).scorers == ("reward", "other")
+
+
+def test_a_role_that_draws_answers_is_told_nothing():
+    recipe = method("xpo")(reward=bind(paid_by_length))
+    told = replace(recipe.models["ref"], instruction="Be brief.")
+    with pytest.raises(RecipeError, match="`ref` of `xpo` has an instruction and draws answers"):
+        plan(replace(recipe, models={**recipe.models, "ref": told}))
+
+
+def paid_by_length(prompt, response):
+    return float(len(response))

@@ -74,6 +74,45 @@ def test_pairs_of_every_notation(row, prompt, read):
     assert (found.form, found.notes) == ("pairs", ())
 
 
+@pytest.mark.parametrize("name", ["prefix", "initial_reason_steps"])
+def test_steps_are_recorded_with_the_prefix_they_go_on_from_and_end_nowhere(name, read):
+    row = {"prompt": "One", name: " First, add.", "chosen": " Then halve.", "rejected": " Then stop."}
+    found = read(row, {**row, name: ""}, {**row, "prompt": [ASKED]})
+    assert found.form == "pairs"
+    assert [g.texts for g in found.groups] == [
+        (" First, add. Then halve.", " First, add. Then stop."),
+        (" Then halve.", " Then stop."),
+        (" First, add. Then halve.", " First, add. Then stop."),
+    ]
+    assert [g.prompt for g in found.groups] == [Prompt(text="One"), Prompt(text="One"), Prompt(messages=HI)]
+    assert {r.finish for g in found.groups for r in g.responses} == {"stop"}
+
+
+def test_a_step_that_is_empty_or_as_the_other_is_left_out_and_counted(read):
+    row = {"prompt": "One", "prefix": " First.", "chosen": " Then.", "rejected": " Now."}
+    found = read(row, {**row, "chosen": " "}, {**row, "rejected": " Then."})
+    assert len(found.groups) == 1
+    empty, same = found.notes
+    assert empty.startswith("1 left out, a step is empty: ")
+    assert same.startswith("1 left out, two answers are the same: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"chosen": " First. Then."}, "line 2: `chosen` begins with the prefix, which it goes on from"),
+        ({"prefix": None}, "line 2: `prefix or initial_reason_steps` is missing"),
+        ({"prefix": 3}, "line 2: `prefix` is 3; it takes text"),
+        ({"rejected": [ASKED]}, "line 2: `rejected` is [{"),
+    ],
+)
+def test_a_row_of_steps_that_is_not_one_is_refused_with_its_place(change, says, read):
+    row = {"prompt": "One", "prefix": " First.", "chosen": " Then.", "rejected": " Now."}
+    with pytest.raises(DataError) as error:
+        read(row, {**row, **change})
+    assert says in str(error.value)
+
+
 def test_a_dialogue_is_answered_after_its_last_common_turn(read):
     before = "\n\nHuman: Hi\n\nAssistant: Hello.\n\nHuman: Rain?\n\nAssistant:"
     prompt, texts, _ = one(read({"chosen": f"{before} Yes.", "rejected": f"{before} No."}))

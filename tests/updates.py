@@ -41,29 +41,32 @@ lasting = cache(decoder)
 def networks(recipe, of=decoder):
     """A decoder for every role that is trained or asked for log-probabilities."""
     needs = plan(recipe)
-    roles = (*needs.outputs, *needs.frozen)
+    roles = (*needs.outputs, *needs.frozen, *needs.beside)
     return {r: of(r, model.head, seed) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles}
 
 
 def make(recipe):
     """Prompts and answers of several lengths with holes, an answer missing where there may be one, and all opinions."""
-    pairs = plan(recipe).pairwise and not recipe.select
+    pairs = plan(recipe).pairwise and not recipe.select and not recipe.draws
     batch = tiny.batch(TRUNKS, PAIRS if pairs else LISTS, seed=3)
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
     likelier = reward.abs()[..., None].expand(batch["ids"].shape)
     return batch.having(
         reward=reward,
+        baseline=reward.mean(1),
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
         chance=torch.rand(batch.lengths.shape, generator=source, dtype=torch.float64),
+        calibrated=torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),
         mismatched_logp=likelier,
         ref_mismatched_logp=torch.zeros_like(likelier),
     )
 
 
 def learner_for(recipe, models, tokens):
-    return LocalLearner(models, plan(recipe).outputs, replace(recipe.optimiser, tokens=tokens))
+    settings = replace(recipe.optimiser, tokens=tokens)
+    return LocalLearner(models, plan(recipe).outputs, settings, compare=recipe.compare)
 
 
 def selected(recipe, batch):

@@ -16,12 +16,14 @@ class Batch:
     """P prompts with K responses each, as named tensors (`names.py`).
 
     `trunks` are the prompts' token ids, ragged. `lengths` (P K) counts the tokens of each response that exist, so
-    nothing is ever told from a padding id. Every tensor has the prompts on its first axis.
+    nothing is ever told from a padding id. Every tensor has the prompts on its first axis. `instructed` are the
+    prompts' token ids once more, as each frozen role reads them that has an instruction of its own.
     """
 
     trunks: tuple[Tensor, ...]
     lengths: Tensor
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    instructed: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.trunks)
@@ -43,6 +45,7 @@ class Batch:
             trunks=self.trunks[start:stop],
             lengths=self.lengths[start:stop],
             tensors={n: t[start:stop] for n, t in self.tensors.items()},
+            instructed={role: trunks[start:stop] for role, trunks in self.instructed.items()},
         )
 
     def take(self, index: Sequence[int]) -> Batch:
@@ -52,7 +55,12 @@ class Batch:
             trunks=tuple(self.trunks[i] for i in index),
             lengths=self.lengths[at],
             tensors={n: t[at] for n, t in self.tensors.items()},
+            instructed={role: tuple(trunks[i] for i in index) for role, trunks in self.instructed.items()},
         )
+
+    def read_by(self, role: str) -> Batch:
+        """The same responses after the prompts as this role reads them: with its instruction, where it has one."""
+        return replace(self, trunks=self.instructed.get(role, self.trunks))
 
     def to(self, device: torch.device) -> Batch:
         """The same batch with its tensors beside the model's; the layout stays on the CPU, where it is computed."""

@@ -49,10 +49,18 @@ class Bound:
         )
 
     @property
+    def inner(self) -> tuple[Bound, ...]:
+        """The functions among its knobs, which it calls itself: the loss that another one wraps."""
+        return tuple(knob for knob in self.knobs.values() if isinstance(knob, Bound))
+
+    @property
     def pairwise(self) -> bool:
-        """Whether it takes pairs: a tensor of its signature has two responses, as in `Float[Tensor, "P 2 T"]`."""
+        """Whether it takes pairs: a tensor of its signature has two responses, as in `Float[Tensor, "P 2 T"]`.
+
+        What wraps a function that takes pairs learns from pairs as well.
+        """
         shapes = (getattr(p.annotation, "dim_str", "") for p in inspect.signature(self.function).parameters.values())
-        return any(shape.split()[1:2] == ["2"] for shape in shapes)
+        return any(shape.split()[1:2] == ["2"] for shape in shapes) or any(b.pairwise for b in self.inner)
 
     @property
     def compares(self) -> bool:

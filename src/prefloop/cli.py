@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -333,6 +334,7 @@ def verify(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="METHOD...", help="Methods; all when none is named.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Measure how close methods come to the known optimum of a problem small enough to enumerate.
 
@@ -343,15 +345,16 @@ def verify(
     from .recipes import methods as known
     from .verify import verify as measure
 
-    table = _table("", ("method", "known answer", "distance", "at most", ""), [])
-    short = 0
-    for name in names or known():
-        verdict = measure(name)
-        short += not verdict.passed
-        mark = "[green]reached[/]" if verdict.passed else "[bold red]falls short[/]"
-        table.add_row(verdict.method, _escaped(verdict.what), f"{verdict.distance:.4f}", f"{verdict.bound:g}", mark)
-    console.print(table)
-    raise typer.Exit(1 if short else 0)
+    found = [measure(name) for name in names or known()]
+    if as_json:
+        print(json.dumps([dataclasses.asdict(verdict) for verdict in found], indent=1))
+    else:
+        table = _table("", ("method", "known answer", "distance", "at most", ""), [])
+        for v in found:
+            mark = "[green]reached[/]" if v.passed else "[bold red]falls short[/]"
+            table.add_row(v.method, _escaped(v.what), f"{v.distance:.4f}", f"{v.bound:g}", mark)
+        console.print(table)
+    raise typer.Exit(0 if all(v.passed for v in found) else 1)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:

@@ -1,4 +1,4 @@
-"""Credit: from what was paid to the advantage of each choice, to what it is held against, or to what it counts.
+"""Credit: from what was paid to the advantage of each choice, to what it is held against, or to what of it counts.
 
 Pure functions that say what they give.
 """
@@ -50,6 +50,26 @@ def gae(
         next_value = torch.where(chosen[..., t], old_value[..., t], next_value)
         advantage[..., t] = torch.where(chosen[..., t], later, 0.0)
     return advantage, torch.where(chosen, advantage + old_value, 0.0)
+
+
+@gives("advantage")
+def return_to_go(
+    token_reward: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"], *, gamma: float = 1.0
+) -> Float[Tensor, "P K T"]:
+    """What each token and all that follow it are paid, the later the less.
+
+        advantage_t = sum_{s >= t} gamma^(s - t) token_reward_s
+
+    The return of REINFORCE (Williams 1992), and the advantage of REINFORCE++ (Hu et al. 2025, arXiv 2501.03262) before
+    it is normalised. A choice is credited with nothing that was paid before it. It is `gae` with a critic that says 0
+    and `lam` 1: holes in the mask are stepped over, and rewards lying in them are not seen.
+
+    >>> import torch
+    >>> return_to_go(torch.tensor([[[1.0, 9.0, 4.0]]]), torch.tensor([[[1, 0, 1]]]), gamma=0.5)
+    tensor([[[3., 0., 4.]]])
+    """
+    advantage, _ = gae(token_reward, torch.zeros_like(token_reward), mask, gamma=gamma, lam=1.0)
+    return advantage
 
 
 @gives("advantage")
@@ -129,6 +149,72 @@ def grpo(
     divisor = count if deviation == "population" else (count - 1).clamp(min=1)
     spread = (centred.square().sum(-1, keepdim=True) / divisor).sqrt()
     return (centred / (spread + eps)).unsqueeze(-1)
+
+
+@gives("advantage")
+def maxrl(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
+    """Reward minus the mean reward of all responses to the same prompt, in units of that mean.
+
+        advantage_i = (reward_i - mean_j reward_j) / mean_j reward_j        0 where the mean is not above 0
+
+    Maximum likelihood reinforcement learning (2026, arXiv 2602.02710), in the form with the group's mean
+    taken away. For rewards of 0 and 1, and p the probability of 1, its mean gradient is
+
+        sum_{k=1}^{K-1} 1/k grad pass@k = (1 - (1 - p)^(K - 1)) / p grad p
+
+    which is that of log p as K grows: a prompt that is seldom solved counts 1/p times. Other rewards must not be
+    negative, or the mean is no measure of them. K counts the responses that are there; one without siblings gets 0.
+
+    Raises:
+        RecipeError: no prompt has two responses.
+
+    >>> import torch
+    >>> maxrl(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.ones(1, 4, 1)).flatten()
+    tensor([ 3., -1., -1., -1.])
+    """
+    centred, _ = _centred(reward, mask)
+    mean = reward - centred
+    return torch.where(mean > 0, centred / mean, 0.0).unsqueeze(-1)
+
+
+@gives("advantage")
+def gigpo(
+    token_reward: Float[Tensor, "P K T"],
+    ids: Int[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    omega: float = 1.0,
+    gamma: float = 1.0,
+) -> Float[Tensor, "P K T"]:
+    """A response against the others to its prompt, and each choice against the others made in the same state.
+
+        advantage_it = R_i - mean_j R_j + omega (G_it - mean_{(j, s): state_js = state_it} G_js)
+        where    R_i = sum_t token_reward_it        G_it = sum_{s >= t} gamma^(s - t) token_reward_is
+
+    Group-in-group policy optimisation, GiGPO (Feng et al. 2025, arXiv 2505.10978), with its factor F_norm = 1 and with
+    tokens for steps. The state is all that was said before, by others too, so that responses share states until they
+    part: without an environment nothing else can return. A choice that no other response faced is credited by the
+    first part alone. 0 at tokens the model did not choose.
+
+    Raises:
+        RecipeError: no prompt has two responses.
+
+    >>> import torch
+    >>> ids, paid = torch.tensor([[[5, 7], [5, 8]]]), torch.tensor([[[0.0, 1.0], [0.0, 0.0]]])
+    >>> gigpo(paid, ids, torch.ones(1, 2, 2), omega=2.0)
+    tensor([[[ 1.5000,  1.5000],
+             [-1.5000, -1.5000]]])
+    """
+    to_go, step = return_to_go(token_reward, mask, gamma=gamma), torch.zeros_like(token_reward)
+    for said, chosen, paid, credit in zip(ids.tolist(), mask.bool(), to_go, step, strict=True):
+        states: dict[tuple[int, ...], list[list[int]]] = {}
+        for k, t in chosen.nonzero().tolist():
+            states.setdefault(tuple(said[k][:t]), []).append([k, t])
+        for places in states.values():
+            responses, tokens = torch.tensor(places).T
+            credit[responses, tokens] = paid[responses, tokens] - paid[responses, tokens].mean()
+    episode, _ = _centred(tsum(token_reward, mask), mask)
+    return torch.where(mask.bool(), episode[..., None] + omega * step, 0.0)
 
 
 @gives("advantage")
@@ -220,6 +306,24 @@ def group_win_rate(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> 
     return torch.where(there, wins.sum(2) / there.sum(1, keepdim=True).clamp(min=1), 0.0)
 
 
+@gives("calibrated")
+def preferred_calibrate(mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
+    """The preferred response, which is at index 0, stands for the calibration policy.
+
+        calibrated_i = [i = 0]
+
+    The offline choice of VPO (Cen et al. 2024, arXiv 2405.19320), whose calibration policy may be any that is fixed:
+    here the one that wrote the preferred answers of the data. A missing response is none.
+
+    >>> import torch
+    >>> preferred_calibrate(torch.ones(1, 2, 3))
+    tensor([[1., 0.]])
+    """
+    there = present(mask)
+    first = torch.arange(there.shape[1], device=mask.device) == 0
+    return (there & first).to(torch.get_default_dtype())
+
+
 @gives("token_weight")
 def corrected(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"], *, gamma: float = 5.0) -> Float[Tensor, "P 2 T"]:
     """The weight of every token of an answer and of what it was corrected from: `gamma` where they differ, 1 elsewhere.
@@ -246,6 +350,28 @@ def corrected(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"], *, gamma: f
             heavy[0, at[0][block.a : block.a + block.size]] = 1.0
             heavy[1, at[1][block.b : block.b + block.size]] = 1.0
     return weight
+
+
+@gives("mask")
+def beyond_prefix(ids: Int[Tensor, "P 2 T"], mask: Num[Tensor, "P 2 T"]) -> Num[Tensor, "P 2 T"]:
+    """The mask without the tokens that both responses begin with: what is learnt is where they go different ways.
+
+        mask_it = 0    where the tokens up to t, and what was chosen of them, are the same in both responses
+                  as it was from the first difference on
+
+    For pairs of steps that go on from one prefix, as in Step-DPO (Lai et al. 2024, arXiv 2406.18629) and LongDPO (Ping
+    et al. 2025, arXiv 2502.02095), where the prefix is part of the prompt. A loss of the difference of two sums, as
+    `dpo`, is the same with it and without; one that divides by lengths is not. What stands in the holes of the mask is
+    not looked at. Of two equal responses nothing is left.
+
+    >>> import torch
+    >>> beyond_prefix(torch.tensor([[[7, 4, 9], [7, 2, 9]]]), torch.ones(1, 2, 3, dtype=torch.long))
+    tensor([[[0, 1, 1],
+             [0, 1, 1]]])
+    """
+    chosen = torch.where(mask.bool(), ids, -1)
+    differences = (chosen[:, :1] != chosen[:, 1:]).cumsum(-1)
+    return mask * (differences > 0)
 
 
 def _centred(

@@ -156,3 +156,29 @@ class EffectiveShare:
     def next(self, now: float, *, step: int, steps: int, metrics: Mapping[str, float]) -> float:
         """The setting after the measured `effective_share`."""
         return self.full * max(self.floor, metrics["effective_share"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovingAverage:
+    """The mean of a metric over the steps so far, the latest counting most.
+
+        average <- average + rate (metric - average)
+
+    A baseline that lies outside the batch (Williams 1992). `paid` is what a response was paid with every
+    penalty. `begin` is the average before anything was seen.
+
+    >>> MovingAverage(rate=0.1).next(1.0, step=0, steps=10, metrics={"paid": 2.0})
+    1.1
+    """
+
+    metric: str = "paid"
+    rate: float = 0.1
+    begin: float = 0.0
+
+    def start(self) -> float:
+        """The setting at the first step."""
+        return self.begin
+
+    def next(self, now: float, *, step: int, steps: int, metrics: Mapping[str, float]) -> float:
+        """The setting after the measured metric."""
+        return now + self.rate * (metrics[self.metric] - now)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .binding import Bound, bind
 from .ops import present, tsum
+from .select import varied
 
 
 def _mean(x: Tensor, where: Tensor) -> float:
@@ -19,6 +20,11 @@ def _mean(x: Tensor, where: Tensor) -> float:
 def reward(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
     """Mean reward of a response, before any penalty."""
     return _mean(reward, present(mask))
+
+
+def paid(token_reward: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
+    """Mean of what a response was paid in all its tokens, with every penalty."""
+    return _mean(tsum(token_reward, mask), present(mask))
 
 
 def kl(old_logp: Float[Tensor, "P K T"], ref_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
@@ -44,11 +50,8 @@ def sampler_gap(
 
 
 def idle_groups(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
-    """Share of groups whose rewards are all equal: they teach nothing to a method that compares within groups."""
-    there = present(mask)
-    high = reward.masked_fill(~there, float("-inf")).amax(-1)
-    low = reward.masked_fill(~there, float("inf")).amin(-1)
-    return float((high <= low).float().mean())
+    """Share of groups whose rewards are all equal: a method that compares within groups learns nothing of them."""
+    return float(1 - varied(reward, mask).any(-1).float().mean())
 
 
 def effective_share(
@@ -113,10 +116,11 @@ def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], 
     return float((returns - value)[chosen].var(correction=0) / spread.clamp(min=1e-8))
 
 
-OWN: tuple[Bound, ...] = tuple(
-    bind(f) for f in (reward, kl, entropy, length, sampler_gap, effective_share, idle_groups, unexplained)
-)
-"""What makes sense of a policy's own samples."""
+OWN: tuple[Bound, ...] = tuple(bind(f) for f in (reward, paid, kl, entropy, length, sampler_gap, effective_share))
+"""What is said of a policy by its own samples, and by no others that were drawn beside them."""
+
+COMPARED: tuple[Bound, ...] = tuple(bind(f) for f in (idle_groups, unexplained))
+"""What makes sense of all samples that are learnt from."""
 
 JUDGED: tuple[Bound, ...] = tuple(
     bind(f) for f in (accuracy, preferred, preferred_gained, liked_gained, disliked_gained)
@@ -132,5 +136,13 @@ def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
     Answers that are labelled one by one are not pairs, also where there are two to a prompt.
     """
     paired = tensors["mask"].shape[1] == 2 and "label" not in tensors
-    fitting = (*(OWN if "sampled_logp" in tensors else JUDGED), *ANY)
-    return {m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (paired or not m.pairwise)}
+    found: dict[str, float] = {}
+    if "sampled_logp" in tensors:
+        mask = tensors["mask"]
+        beside = tensors.get("calibrated", mask.new_zeros(mask.shape[:2]))
+        own = {**tensors, "mask": mask * (1 - beside.to(mask)).unsqueeze(-1)}
+        found |= {m.name: m(own) for m in OWN if all(n in own for n in m.inputs)}
+    fitting = (*(COMPARED if "sampled_logp" in tensors else JUDGED), *ANY)
+    return found | {
+        m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (paired or not m.pairwise)
+    }

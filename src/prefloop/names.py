@@ -5,6 +5,7 @@ A piece of a method is a plain function whose positional parameters are names fr
     P  prompts
     K  responses to each prompt
     T  token positions of a response
+    V  words of the vocabulary
     D  reward channels (ensemble members, attributes, costs, heads)
 
 Pairs are K = 2 with the preferred response at index 0. Choices and rankings have the best response first. Feedback on
@@ -40,6 +41,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("ended", "P K", "assembler", "1 where the response came to its end, 0 where it was cut off for its length"),
     ("logp", "P K T", "policy", "log-probability of each token under the trained policy, differentiable"),
     ("entropy", "P K T", "policy", "entropy of the policy's next-token distribution, differentiable"),
+    ("logits", "... V", "policy", "the policy's next-token logits at some places, for functions of `compare` alone"),
     ("old_logp", "P K T", "update", "`logp` frozen at the start of the update"),
     ("sampled_logp", "P K T", "sampler", "what the sampler reported when it drew the token"),
     ("mismatched_logp", "P K T", "update", "`old_logp` of the same tokens after another prompt than their own"),
@@ -54,12 +56,14 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("token_reward", "P K T", None, "what each token is paid"),
     ("step_end", "P K T", None, "1 where a step or span of the response ends, 0 elsewhere"),
     ("potential", "P K T", None, "how promising the response is before each token, by any measure"),
+    ("token_kl", "P K T", None, "how far the policy's next-token distribution is from another (nats), differentiable"),
     ("token_weight", "P K T", None, "how much each token of a response counts"),
     ("baseline", "P", None, "reward of a reference answer to the same prompt; (P M) where there are several"),
     ("advantage", "P K T", None, "credit of each token; (P K 1) where all tokens of a response share it"),
     ("returns", "P K T", None, "what the critic should have predicted"),
     ("reference_point", "P", None, "the log-ratio to the reference that counts as neither gain nor loss"),
     ("win_rate", "P K", None, "probability of beating the alternatives"),
+    ("calibrated", "P K", None, "1 where the response is a draw of the calibration policy; those of `draws` are"),
     ("label", "P K", "feedback", "grade or rank given by people; of thumbs, 1 is up and 0 is down"),
     ("target", "P", "feedback", "soft preference for index 0"),
     ("weight", "P", "feedback", "importance of the example"),
@@ -72,7 +76,8 @@ VOCABULARY: dict[str, Name] = {n: Name(name=n, shape=s, source=src, meaning=m) f
 def lookup(name: str) -> Name | None:
     """The entry called `name`, or `None`. `<role>_logp` is the log-probability under the frozen model `<role>`.
 
-    `<role>_mismatched_logp` is that of the same tokens after another prompt than their own.
+    `<role>_mismatched_logp` is that of the same tokens after another prompt than their own, and `<role>_logits` are the
+    next-token logits of that model.
 
     >>> lookup("teacher_logp").meaning
     'the same tokens under the frozen model named `teacher`'
@@ -81,6 +86,10 @@ def lookup(name: str) -> Name | None:
     """
     if name in VOCABULARY:
         return VOCABULARY[name]
+    compared = compared_role(name)
+    if compared is not None:
+        meaning = f"next-token logits of the frozen model named `{compared}`"
+        return Name(name=name, shape="... V", source="frozen", meaning=meaning)
     role = frozen_role(name)
     if role is None:
         return None
@@ -99,3 +108,13 @@ def frozen_role(name: str) -> str | None:
     if suffix != "logp" or role in ("", "old", "sampled", "mismatched"):
         return None
     return role.removesuffix("_mismatched")
+
+
+def compared_role(name: str) -> str | None:
+    """The frozen model a `<role>_logits` name speaks of; `None` for every other name.
+
+    >>> compared_role("ref_logits"), compared_role("logits"), compared_role("ref_logp")
+    ('ref', None, None)
+    """
+    role, _, suffix = name.rpartition("_")
+    return role if suffix == "logits" and role else None

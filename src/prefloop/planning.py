@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .binding import Bound
+from .dials import Dial
 from .errors import RecipeError, nearest
-from .names import VOCABULARY, frozen_role, lookup
-from .recipe import GIVEN_BY_HEAD, Head, Model, Recipe
+from .names import VOCABULARY, compared_role, frozen_role, lookup
+from .recipe import GIVEN_BY_HEAD, Draws, Head, Model, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,24 +27,29 @@ class Plan:
     """What a recipe needs, worked out from its signatures.
 
     `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
-    log-probabilities are read; `pairwise` whether it learns from exactly two responses a prompt; `judged` what it
-    reads of what people said (`label`, `target`); `old` the outputs to freeze at the start of an update; `mismatched`
-    the model asked for each log-probability after another prompt; `scorers` the roles that score.
+    log-probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns
+    from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `old` the
+    outputs to freeze at the start of an update; `mismatched` the model asked for each log-probability after another
+    prompt; `drawing` the frozen roles that answer as well; `scorers` the roles that score; `instructions` what each
+    frozen role is told before the prompt, of those that are told anything.
     """
 
     outputs: dict[str, tuple[str, ...]]
     pairwise: bool
     judged: tuple[str, ...]
     frozen: tuple[str, ...]
+    beside: tuple[str, ...]
     old: tuple[str, ...]
     mismatched: dict[str, str]
+    drawing: tuple[str, ...]
     scorers: tuple[str, ...]
+    instructions: dict[str, str]
     rows: tuple[Row, ...]
 
     @property
     def roles(self) -> tuple[str, ...]:
         """Every model that is loaded."""
-        return (*self.outputs, *self.frozen, *self.scorers)
+        return tuple(dict.fromkeys((*self.outputs, *self.frozen, *self.beside, *self.drawing, *self.scorers)))
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -87,10 +93,47 @@ class _Planner:
         if not recipe.objective and not recipe.select:
             raise RecipeError(f"the recipe `{recipe.name}` has no objective: give it at least one Term.")
         self._check_sizes()
+        self._give()
+        for bound in (*recipe.select, *recipe.derive):
+            self._apply(bound)
+        for bound in recipe.compare:
+            self._compare(bound)
+        for term in recipe.objective:
+            self._consume(term.objective)
+        outputs = self._outputs()
+        used = [u.tensor for u in self.uses]
+        frozen = tuple(dict.fromkeys(r for t in used if (r := frozen_role(t))))
+        beside = tuple(dict.fromkeys(r for t in used if (r := compared_role(t))))
+        return Plan(
+            outputs=outputs,
+            pairwise=any(t.objective.pairwise for t in recipe.objective),
+            judged=tuple(
+                u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
+            ),
+            frozen=frozen,
+            beside=beside,
+            old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
+            mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
+            drawing=(recipe.draws.by,) if recipe.draws else (),
+            scorers=tuple(self._scorers()),
+            instructions=self._instructions((*frozen, *beside)),
+            rows=tuple(
+                Row(tensor=u.tensor, shape=self._shape(u.tensor), producer=u.producer, consumers=tuple(u.consumers))
+                for u in self.uses
+                if u.consumers or u.producer not in ("data", "sampler")
+            ),
+        )
+
+    def _give(self) -> None:
+        """What is there before any function of the recipe runs."""
+        recipe = self.recipe
         online = recipe.sample is not None
         self._provide("ids", "sampler" if online else "data")
         self._provide("mask", "sampler" if online else "data")
         self._provide("ended", "sampler" if online else "data")
+        if recipe.draws is not None:
+            self._check_draws(recipe.draws)
+            self._provide("calibrated", "sampler")
         if online:
             self._provide("sampled_logp", "sampler")
             self._provide("chance", "sampler")
@@ -100,10 +143,16 @@ class _Planner:
         for name, scorer in recipe.score.items():
             self._known(name, f"score.{name}")
             self._provide(name, scorer.name)
-        for bound in (*recipe.select, *recipe.derive):
-            self._apply(bound)
-        for term in recipe.objective:
-            self._consume(term.objective)
+        if recipe.sample is not None and recipe.sample.greedy:
+            if "reward" not in recipe.score:
+                raise RecipeError(
+                    f"`{recipe.name}` draws a greedy answer, and nothing pays it: add "
+                    'score={"reward": bind(my_reward)}, or leave out `greedy`.'
+                )
+            self._provide("baseline", "the greedy answer's reward")
+
+    def _outputs(self) -> dict[str, tuple[str, ...]]:
+        recipe = self.recipe
         outputs = {
             role: tuple(sorted({u.tensor for u in self.uses if self.trained.get(u.tensor) == role}))
             for role in dict.fromkeys(self.trained.values())
@@ -114,23 +163,28 @@ class _Planner:
                     f"the recipe `{recipe.name}` trains the model `{role}` and no objective reads what it gives "
                     f"({', '.join(GIVEN_BY_HEAD[recipe.models[role].head])}): drop the model or add a Term."
                 )
-        used = [u.tensor for u in self.uses]
-        return Plan(
-            outputs=outputs,
-            pairwise=any(t.objective.pairwise for t in recipe.objective),
-            judged=tuple(
-                u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
-            ),
-            frozen=tuple(dict.fromkeys(r for t in used if (r := frozen_role(t)))),
-            old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
-            mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
-            scorers=tuple(self._scorers()),
-            rows=tuple(
-                Row(tensor=u.tensor, shape=self._shape(u.tensor), producer=u.producer, consumers=tuple(u.consumers))
-                for u in self.uses
-                if u.consumers or u.producer not in ("data", "sampler")
-            ),
-        )
+        return outputs
+
+    def _instructions(self, read: tuple[str, ...]) -> dict[str, str]:
+        told = {role: m.instruction for role, m in self.recipe.models.items() if m.instruction is not None}
+        for role in told:
+            if self.recipe.models[role].train:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` is trained and has an instruction, which it would not "
+                    "be given when it answers: put the instruction into the prompts, or on a frozen copy, "
+                    f'models={{..., "told": Model(source="{role}", instruction="...")}}, and read `told_logp`.'
+                )
+            if role not in read:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` has an instruction, and no function asks for "
+                    f"`{role}_logp`, which is all that an instruction changes: leave it out."
+                )
+            if self.recipe.draws and self.recipe.draws.by == role:
+                raise RecipeError(
+                    f"the model `{role}` of `{self.recipe.name}` has an instruction and draws answers, which it does "
+                    "not give by instruction: declare a second role for the one or the other."
+                )
+        return told
 
     def _check_sizes(self) -> None:
         recipe = self.recipe
@@ -143,6 +197,21 @@ class _Planner:
             raise RecipeError(
                 f"`{recipe.name}` learns from its own samples at temperature 0, where every answer has probability 1 "
                 "and there is nothing to learn: raise `sample.decoding.temperature`."
+            )
+
+    def _check_draws(self, draws: Draws) -> None:
+        models, name = self.recipe.models, self.recipe.name
+        frozen = [r for r, m in models.items() if not m.train and m.head == "lm"]
+        if draws.by not in frozen:
+            raise RecipeError(
+                f"`draws` of `{name}` has `{draws.by}` answer the prompts too, and that is no frozen language model of "
+                f"the recipe (declared: {', '.join(frozen) or 'none'}). "
+                f'Add models={{..., "{draws.by}": Model(source="policy")}}.'
+            )
+        if draws.decoding.temperature <= 0:
+            raise RecipeError(
+                f"`draws` of `{name}` are taken at temperature 0, where all draws for a prompt are one answer: raise "
+                " `draws.decoding.temperature`."
             )
 
     def _shape(self, tensor: str) -> str:
@@ -162,18 +231,36 @@ class _Planner:
                 yield role
 
     def _apply(self, bound: Bound) -> None:
-        self._consume(bound)
+        self._consume(bound, comparing=bound in self.recipe.compare)
         for name in bound.gives:
             self._known(name, bound.name)
             self._provide(name, bound.name)
+
+    def _compare(self, bound: Bound) -> None:
+        """A function of whole distributions: it reads logits and nothing else, with knobs that do not move."""
+        foreign = [n for n in bound.inputs if n != "logits" and compared_role(n) is None]
+        if foreign or "logits" not in bound.inputs or len(bound.gives) != 1:
+            raise RecipeError(
+                f"`{bound.name}` stands in `compare` and takes {', '.join(bound.inputs)}: it takes `logits`, and "
+                "`<role>_logits` of frozen models, and is marked to give one tensor. What reads other tensors belongs "
+                "in `derive` or is an objective."
+            )
+        if any(isinstance(value, Dial) for value in bound.knobs.values()):
+            raise RecipeError(f"the knobs of `{bound.name}`, which stands in `compare`, are numbers: they do not move.")
+        self._apply(bound)
 
     def _provide(self, tensor: str, producer: str) -> None:
         use = _Use(tensor, producer, [])
         self.uses.append(use)
         self.now[tensor] = use
 
-    def _consume(self, bound: Bound) -> None:
+    def _consume(self, bound: Bound, *, comparing: bool = False) -> None:
         for tensor in bound.inputs:
+            if not comparing and (tensor == "logits" or compared_role(tensor)):
+                raise RecipeError(
+                    f"`{bound.name}` asks for `{tensor}`, which is as long as the vocabulary: put a function that "
+                    "makes one number of it for each token in `compare`, as `kl_from_reference`, and read that."
+                )
             if tensor not in self.now:
                 self._provide(tensor, self._unasked(tensor, bound))
             self.now[tensor].consumers.append(bound.name)
@@ -190,7 +277,7 @@ class _Planner:
             return f"{self.trained['logp']}, after another prompt"
         if tensor in ("old_logp", "old_value") and tensor.removeprefix("old_") in self.trained:
             return f"{self.trained[tensor.removeprefix('old_')]}, before the update"
-        role = frozen_role(tensor)
+        role = frozen_role(tensor) or compared_role(tensor)
         if role is not None:
             if role in models and not models[role].train and models[role].head == "lm":
                 return role
@@ -213,12 +300,20 @@ class _Planner:
         if tensor in heads:
             head = heads[tensor]
             return f'Add models={{..., "{source or head}": Model(source="...", head="{head}", train=True)}}.'
-        if tensor in ("logp", "entropy", "old_logp", "mismatched_logp"):
+        if tensor in ("logp", "entropy", "logits", "old_logp", "mismatched_logp"):
             return 'Add models={..., "policy": Model(source="...", train=True)}.'
         if source == "scorer":
             return f'Add score={{"{tensor}": bind(my_reward)}}, a function (prompt, response) -> float.'
         if source == "feedback":
             return "Judged data carries the order of preference (best first) and `label`, samples neither."
+        if tensor == "token_kl":
+            return "Add a function of `logits` to `compare` that gives it; only objectives read it."
+        if tensor == "calibrated":
+            return 'Add draws=Draws(by="ref"), or a function to `derive` that gives it.'
+        if tensor == "baseline":
+            return (
+                "Add sample=Sample(greedy=True), or a function to `derive` that gives it, before the one that reads it."
+            )
         if source == "sampler":
             return "Only a recipe that samples has it: add sample=Sample(k=4)."
         return "Add a function to `derive` that gives it, before the one that reads it."

@@ -19,7 +19,7 @@ Family = Literal["direct", "online", "imitation", "reward"]
 Head = Literal["lm", "value", "score", "token_score"]
 
 GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
-    "lm": ("logp", "entropy"),
+    "lm": ("logp", "entropy", "logits"),
     "value": ("value",),
     "score": ("score",),
     "token_score": ("token_score",),
@@ -48,7 +48,8 @@ class Model:
     another role means that role's weights as they are at the start. dtype: of the weights in the forward; a trained
     bfloat16 model keeps an fp32 master copy in the optimiser. ending: text put after every answer before a `score` head
     reads its last token; it lets a small model sum up what it has read, where the last word of a cut answer does not. A
-    checkpoint remembers its own.
+    checkpoint remembers its own. instruction: what a frozen model is told before the prompt when it is asked for its
+    log-probabilities: as a system message before messages, and with an empty line after it before plain text.
 
     >>> Model(source="policy").train
     False
@@ -60,6 +61,7 @@ class Model:
     adapter: Lora | None = None
     dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
     ending: str | None = None
+    instruction: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +88,33 @@ class Decoding:
 class Sample:
     """How many responses the policy draws for each prompt, and how.
 
+    greedy: whether it also gives its most probable answer to each prompt. That is paid like the others, its reward is
+    the `baseline`, and nothing is learnt from it.
+
     >>> Sample(k=4).decoding.max_tokens
     64
     """
 
     k: int = 4
+    decoding: Decoding = field(default_factory=Decoding)
+    greedy: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least(1, k=self.k)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draws:
+    """Answers that a frozen model adds to those of each prompt, put last and marked `calibrated`.
+
+    Online they are drawn anew at every step, beside the policy's own; offline once, before anything is learnt.
+
+    >>> Draws(k=2).by
+    'ref'
+    """
+
+    by: str = "ref"
+    k: int = 1
     decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:
@@ -156,8 +180,11 @@ class Recipe:
     `objective` in `passes` passes over the batch, each cut into `minibatches` optimiser steps. Offline (without):
     `batch` judged groups a step.
 
-    steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
-    between two states on disk. data: where the judged answers are, as the `source` of `Data` or with all it can say.
+    compare: functions of the policy's whole next-token distribution and frozen models', one number a token; what they
+    give is differentiated, and only objectives read it. draws: answers of a frozen model, beside those of the policy or
+    of the data. steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`.
+    checkpoint: steps between two states on disk. data: where the judged answers are, as the `source` of `Data` or with
+    all it can say.
     """
 
     name: str
@@ -166,9 +193,11 @@ class Recipe:
     summary: str = ""
     models: Mapping[str, Model]
     sample: Sample | None = None
+    draws: Draws | None = None
     score: Mapping[str, Bound] = field(default_factory=dict)
     select: tuple[Bound, ...] = ()
     derive: tuple[Bound, ...] = ()
+    compare: tuple[Bound, ...] = ()
     objective: tuple[Term, ...] = ()
     optimiser: Optimiser = field(default_factory=Optimiser)
     batch: int = 8

@@ -5,12 +5,16 @@ goes on: the caller multiplies `mask` by it, and a response that is dropped is t
 (P N): which responses go on, in which order.
 """
 
+from typing import Literal, get_args
+
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from .errors import RecipeError, above_zero
 from .ops import best, present
+
+Filter = Literal["best", "best-random", "best-worst"]
 
 
 def best_of(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
@@ -59,6 +63,57 @@ def accepted(
     ahead = (standing - standing.amax(-1, keepdim=True)) / temperature - chance.log()
     places = torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(-1)
     return ((ahead > 0) | (places < least)) & present(mask)
+
+
+def varied(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
+    """Keep the groups whose responses are not all paid alike.
+
+        keep_i = [max_j reward_j > min_j reward_j]        i, j over the responses that are there
+
+    What is left of the dynamic sampling of DAPO (Yu et al. 2025, arXiv 2503.14476, section 3.2) in a batch of fixed
+    size: prompts whose answers are all right or all wrong teach nothing to a method that compares within groups, and
+    where a mean over tokens counts them they weaken the rest. The paper draws more until the batch is full again; here
+    it is smaller, and the metric `dropped` says by how many prompts. A single response is never kept.
+
+    >>> import torch
+    >>> varied(torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.ones(2, 2, 1))
+    tensor([[ True,  True],
+            [False, False]])
+    """
+    there = present(mask)
+    high = reward.masked_fill(~there, -torch.inf).amax(-1, keepdim=True)
+    low = reward.masked_fill(~there, torch.inf).amin(-1, keepdim=True)
+    return there & (high > low)
+
+
+def filtered(
+    reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, keep: Filter = "best-random"
+) -> Bool[Tensor, "P K"]:
+    """Keep the best-paid response to each prompt, and one other by what a reward model can be trusted in.
+
+        "best"           the best-paid alone
+        "best-random"    and one of the others, whichever it is
+        "best-worst"     and the worst-paid
+
+    PF-PPO (Zhang et al. 2024, arXiv 2409.06957): rewards are least reliable in the middle of the ranks, so that leaving
+    out what lies there raises the share of signal. The random one is the first drawn of the others: responses are drawn
+    alike, so that no chance is needed here. The first of several equals is the best, and of the others the worst.
+
+    Raises:
+        RecipeError: `keep` is none of the three.
+
+    >>> import torch
+    >>> reward, mask = torch.tensor([[2.0, 3.0, 1.0]]), torch.ones(1, 3, 1)
+    >>> filtered(reward, mask), filtered(reward, mask, keep="best-worst")
+    (tensor([[ True,  True, False]]), tensor([[False,  True,  True]]))
+    """
+    if keep not in get_args(Filter):
+        raise RecipeError(f"`keep` of `filtered` is {keep!r}: it is one of 'best', 'best-random' and 'best-worst'.")
+    best = best_of(reward, mask)
+    if keep == "best":
+        return best
+    standing = -reward if keep == "best-worst" else torch.zeros_like(reward)
+    return best | best_of(standing, mask * (~best)[..., None])
 
 
 def preferred(mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:

@@ -15,8 +15,11 @@ LEARNING = [name for name, recipe in RECIPES.items() if recipe.objective]
 ACROSS = {
     "bco": "midpoint",
     "kto": "mismatched_kl",
+    "pf-ppo": "whiten_advantage",
     "ppo": "whiten_advantage",
     "reinforce": "batch_mean",
+    "reinforce-plus-plus": "whiten_advantage",
+    "reinforce-plus-plus-baseline": "whiten_advantage",
     "rto": "whiten_advantage",
     "salsa": "whiten_advantage",
 }

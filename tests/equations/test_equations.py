@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import oracles
-from prefloop import credit, objectives, select, shaping
+from prefloop import baselines, credit, objectives, select, shaping
 from prefloop.errors import RecipeError
 from prefloop.objectives import divergences, margins, pairs
 
@@ -25,7 +25,7 @@ def everything_in(package):
 
 
 def test_no_pure_function_is_left_without_an_oracle():
-    modules = (*everything_in(objectives), *everything_in(shaping), credit, select)
+    modules = (*everything_in(objectives), *everything_in(shaping), credit, baselines, select)
     public = {
         f.__name__
         for module in modules

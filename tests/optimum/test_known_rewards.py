@@ -46,7 +46,7 @@ from prefloop.verify.problem import (
     rises,
     total_variation,
 )
-from prefloop.verify.tabular import PREFIXES, TOKENS, Policy, TabularGenerator, policy_of, prefix_rows
+from prefloop.verify.tabular import PREFIXES, TOKENS, Policy, TabularGenerator, prefix_rows
 
 SOURCE = torch.Generator().manual_seed(5)
 DRAWN = REWARD[distribution(reference()).multinomial(4096, replacement=True, generator=SOURCE)]
@@ -92,7 +92,7 @@ def test_a_divergence_at_another_price_is_caught():
 
 @pytest.mark.parametrize("wrong", [{"beta": BETA}, {"dense": -0.5}, {"dense": 0.0}])
 def test_rto_with_another_sum_of_rewards_is_caught(wrong):
-    recipe = method("rto")(**{**OWN, "steps": 120, "beta": 2 * BETA, "dense": 0.5, **wrong})
+    recipe = method("rto")(**{**OWN, "steps": 120, "beta": 1.5 * BETA, "dense": 0.5, **wrong})
     assert from_own_samples(recipe) > 5 * BOUND
 
 
@@ -243,10 +243,6 @@ def test_with_weights_of_whole_responses_the_samples_of_another_policy_give_the_
 @gives("advantage")
 def plainly(reward):
     return reward.unsqueeze(-1)
-
-
-def test_the_policy_of_a_distribution_has_that_distribution():
-    torch.testing.assert_close(distribution(policy_of(regularised_optimum())), regularised_optimum())
 
 
 def test_salsa_held_to_one_of_the_two_is_caught():

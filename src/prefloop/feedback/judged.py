@@ -13,10 +13,16 @@ from ..recipe import Data, Form
 from ..text import Group
 from .files import Row, read_rows
 from .published import pandalm, qa_feedback
-from .shapes import LeftOut, Shape, lists, pairs, thumbs
+from .shapes import LeftOut, Shape, lists, pairs, steps, thumbs
 from .store import Store
 
 SHAPES = (
+    Shape(
+        name="steps that go on from one prefix",
+        columns=("prompt", "prefix|initial_reason_steps", "chosen", "rejected"),
+        form="pairs",
+        read=steps,
+    ),
     Shape(
         name="pairs after a conversation",
         columns=("conversations", "chosen", "rejected"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import DataError
@@ -73,6 +73,32 @@ def pairs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftOu
         yield asked
         return
     yield Group(prompt=asked, responses=(Response(text=better), Response(text=worse)), target=_target(row))
+
+
+def steps(row: Row) -> Iterator[Group | LeftOut]:
+    """Two ways, `chosen` and `rejected`, to go on from the same `prefix` of an answer; each is recorded as a whole.
+
+    Neither ends there, so that no token says that it does. The prefix is empty where they are first steps.
+    """
+    prefix = text(row, "prefix", "initial_reason_steps")
+    for name in ("chosen", "rejected"):
+        step = text(row, name)
+        if prefix and step.startswith(prefix):
+            raise DataError(
+                f"{row.place}: `{name}` begins with the prefix, which it goes on from: give the rest alone."
+            )
+        if not step.strip():
+            yield LeftOut(why="a step is empty")
+            return
+    for found in pairs(row):
+        if isinstance(found, Group):
+            found = replace(found, responses=tuple(begun(prefix, r.text) for r in found.responses))
+        yield found
+
+
+def begun(prefix: str, step: str) -> Response:
+    """An answer up to the end of a step, after which it could go on."""
+    return Response(text=prefix + step, finish="stop")
 
 
 def thumbs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftOut]:

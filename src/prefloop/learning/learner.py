@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from torch import Tensor
 
 from ..batch import Batch
+from ..models.places import Comparison, Places
 
 Loss = Callable[[Mapping[str, Tensor]], Tensor]
 
@@ -19,6 +20,25 @@ class Network(Protocol):
 
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
         """The outputs called `want`, for every response of the batch."""
+        ...
+
+
+class Speaker(Network, Protocol):
+    """A network whose whole next-token distributions can be compared with another's."""
+
+    def places(self, batch: Batch) -> Places:
+        """The places before the chosen tokens of the batch, in the order of its mask."""
+        ...
+
+    def outputs(
+        self,
+        batch: Batch,
+        want: Collection[str],
+        *,
+        temperature: float = 1.0,
+        compare: Sequence[Comparison] = (),
+    ) -> dict[str, Tensor]:
+        """The outputs called `want`, and what every comparison gives."""
         ...
 
 

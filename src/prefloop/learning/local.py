@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..batch import Batch
+from ..binding import Bound
+from ..models.places import Comparison
+from ..names import compared_role
 from ..recipe import Optimiser
 from .learner import Loss
 from .optimiser import MasterAdamW
@@ -29,21 +32,43 @@ class LocalLearner:
         settings: Optimiser,
         *,
         temperature: float = 1.0,
+        compare: Sequence[Bound] = (),
     ) -> None:
-        """`networks` by role; `outputs` names what each is asked for (`Plan.outputs`)."""
+        """`networks` by role; `outputs` names what each is asked for (`Plan.outputs`).
+
+        `compare` are the functions of the recipe that hold the policy's next-token distribution against frozen models'.
+        """
         self.networks = {role: networks[role] for role in outputs}
         self.outputs, self.settings, self.temperature = dict(outputs), settings, temperature
         self.optimisers = {
             r: MasterAdamW(list(n.parameters()), settings, head=getattr(n, "new_head", list)())
             for r, n in self.networks.items()
         }
+        self.compare = [(bound, _others(bound, networks)) for bound in compare]
         self.steps = 0
 
     def _outputs(self, batch: Batch) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         for role, network in self.networks.items():
-            found |= network.outputs(batch, self.outputs[role], temperature=self.temperature)
+            want = self.outputs[role]
+            if "logits" in want:
+                plain = [name for name in want if name != "logits"]
+                comparisons = self._comparisons(batch)
+                found |= network.outputs(batch, plain, temperature=self.temperature, compare=comparisons)
+            else:
+                found |= network.outputs(batch, want, temperature=self.temperature)
         return found
+
+    @torch.no_grad()
+    def _comparisons(self, batch: Batch) -> list[Comparison]:
+        return [
+            Comparison(
+                gives=bound.gives[0],
+                function=bound,
+                others={f"{role}_logits": other.places(batch.read_by(role)) for role, other in others.items()},
+            )
+            for bound, others in self.compare
+        ]
 
     @torch.no_grad()
     def infer(self, batch: Batch) -> dict[str, Tensor]:
@@ -95,3 +120,8 @@ class LocalLearner:
         for role, optimiser in self.optimisers.items():
             optimiser.restore({n.partition("/")[2]: t for n, t in tensors.items() if n.partition("/")[0] == role})
         self._after(steps)
+
+
+def _others(bound: Bound, networks: Mapping[str, Any]) -> dict[str, Any]:
+    """The frozen networks a function compares the policy with, by role."""
+    return {role: networks[role] for name in bound.inputs if (role := compared_role(name)) is not None}

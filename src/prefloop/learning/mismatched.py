@@ -19,10 +19,12 @@ def mismatch(batch: Batch) -> Batch:
     def other(i: int) -> int:
         return next((j % n for j in range(i + 1, i + n) if prompts[j % n] != prompts[i]), i)
 
+    others = [other(i) for i in range(n)]
     return Batch(
-        trunks=tuple(batch.trunks[other(i)] for i in range(n)),
+        trunks=tuple(batch.trunks[i] for i in others),
         lengths=batch.lengths,
         tensors={name: batch[name] for name in ("ids", "mask")},
+        instructed={role: tuple(trunks[i] for i in others) for role, trunks in batch.instructed.items()},
     )
 
 
@@ -36,4 +38,6 @@ def with_mismatched(
     read: ReadLogp = logp_in_parts,
 ) -> Batch:
     """The batch with the log-probabilities of its responses in `elsewhere`: the tensors wanted, each from its role."""
-    return batch.having(**{tensor: read(networks[role], elsewhere, tokens=tokens) for tensor, role in wanted.items()})
+    return batch.having(
+        **{tensor: read(networks[role], elsewhere.read_by(role), tokens=tokens) for tensor, role in wanted.items()}
+    )

@@ -28,7 +28,8 @@ class Dials:
         self.dials: dict[str, Dial] = {}
         pieces = [(f"derive.{i}", b) for i, b in enumerate(recipe.derive)]
         pieces += [(f"objective.{i}.objective", t.objective) for i, t in enumerate(recipe.objective)]
-        for path, bound in pieces:
+        for path, bound in pieces:  # grows by the pieces that a piece wraps
+            pieces += [(f"{path}.{k}", knob) for k, knob in bound.knobs.items() if isinstance(knob, Bound)]
             self.dials |= {f"{path}.{k}": v for k, v in bound.knobs.items() if isinstance(v, Dial)}
         for i, term in enumerate(recipe.objective):
             if isinstance(term.weight, Dial):
@@ -41,9 +42,13 @@ class Dials:
         """The setting at a path, or the fixed number that stands there."""
         return setting(self.now[path]) if isinstance(fixed, Dial) else fixed
 
-    def knobs(self, path: str, bound: Bound) -> dict[str, float]:
-        """The moving knobs of one piece."""
-        return {k: setting(self.now[f"{path}.{k}"]) for k in bound.knobs if f"{path}.{k}" in self.now}
+    def knobs(self, path: str, bound: Bound) -> dict[str, Any]:
+        """The moving knobs of one piece, and the pieces it wraps where theirs move."""
+        found: dict[str, Any] = {k: setting(self.now[f"{path}.{k}"]) for k in bound.knobs if f"{path}.{k}" in self.now}
+        for k, knob in bound.knobs.items():
+            if isinstance(knob, Bound) and (moving := self.knobs(f"{path}.{k}", knob)):
+                found[k] = Bound(knob.function, {**knob.knobs, **moving})
+        return found
 
     def turn(self, *, step: int, steps: int, metrics: Mapping[str, float]) -> None:
         """Move every dial on, after a step ended with these metrics."""
@@ -85,9 +90,11 @@ def with_frozen(
     read: ReadLogp = logp_in_parts,
 ) -> Batch:
     """The batch with `<role>_logp` of every frozen model the recipe reads."""
-    return batch.having(
-        **{f"{role}_logp": read(networks[role], batch, tokens=tokens, temperature=temperature) for role in plan.frozen}
-    )
+
+    def logp(role: str) -> Tensor:
+        return read(networks[role], batch.read_by(role), tokens=tokens, temperature=temperature)
+
+    return batch.having(**{f"{role}_logp": logp(role) for role in plan.frozen})
 
 
 def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int) -> dict[str, float]:
@@ -100,16 +107,19 @@ def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed
     if recipe.passes == recipe.minibatches == 1:
         # Nothing moves in between: the outputs of the update itself are the old ones.
         tensors: dict[str, Tensor] = {}
+        scored: dict[str, Tensor] = {}
 
         def first(outputs: Mapping[str, Tensor]) -> Tensor:
-            tensors.update(derived(recipe, batch, outputs, dials))
+            for kept, found in zip((tensors, scored), _derived(recipe, batch, outputs, dials), strict=True):
+                kept.update(found)
             return loss(recipe, outputs, tensors, dials)
 
         outputs = learner.update(batch, first)
-        seen = {**measure({**tensors, **outputs}), "loss": float(loss(recipe, outputs, tensors, dials))}
+        seen = measure({**tensors, **outputs, **scored})
+        seen["loss"] = float(loss(recipe, outputs, tensors, dials))
         return {**seen, **_norms(learner.step(lr)), "lr": lr}
 
-    full = derived(recipe, batch, learner.infer(batch), dials)
+    full, scored = _derived(recipe, batch, learner.infer(batch), dials)
     whole = batch.having(**full)
     metrics: dict[str, float] = {}
     for turn in range(recipe.passes):
@@ -126,7 +136,7 @@ def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed
                 "loss": float(again(outputs)),
                 **_norms(learner.step(lr)),
             }
-    return {**metrics, **measure(full), "lr": lr}
+    return {**metrics, **measure({**full, **scored}), "lr": lr}
 
 
 def _norms(norms: Mapping[str, float]) -> dict[str, float]:
@@ -135,21 +145,33 @@ def _norms(norms: Mapping[str, float]) -> dict[str, float]:
     return {**{f"gradient_{role}": norm for role, norm in norms.items()}, "skipped": skipped}
 
 
-@torch.no_grad()
 def derived(recipe: Recipe, batch: Batch, outputs: Mapping[str, Tensor], dials: Dials) -> dict[str, Tensor]:
     """The batch's tensors, the outputs frozen as `old_`, and everything the recipe derives from them."""
+    return _derived(recipe, batch, outputs, dials)[0]
+
+
+@torch.no_grad()
+def _derived(
+    recipe: Recipe, batch: Batch, outputs: Mapping[str, Tensor], dials: Dials
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What `derived` gives, and the `reward` of the scorer, which shaping gives anew with every penalty.
+
+    Where the scorer gave several channels, it is the first reward that was made one of them.
+    """
     frozen = {f"old_{n}": o.detach() for n, o in outputs.items() if n in ("logp", "value")}
     tensors = {**batch.tensors, **{n: o.detach() for n, o in outputs.items() if n == "entropy"}, **frozen}
+    scored = {n: t for n, t in batch.tensors.items() if n == "reward"}
     for i, bound in enumerate(recipe.derive):
         result = _called(bound, tensors, dials.knobs(f"derive.{i}", bound))
         results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(bound.gives):
             raise RecipeError(f"`{bound.name}` returned {len(results)} tensors and is marked to give {bound.gives}.")
         tensors.update(zip(bound.gives, results, strict=True))
-    return tensors
+        scored = {n: tensors[n] if t.dim() > 2 else t for n, t in scored.items()}
+    return tensors, scored
 
 
-def _called(bound: Bound, tensors: Mapping[str, Tensor], knobs: Mapping[str, float]) -> Any:
+def _called(bound: Bound, tensors: Mapping[str, Tensor], knobs: Mapping[str, Any]) -> Any:
     try:
         return bound(tensors, knobs)
     except PrefloopError:

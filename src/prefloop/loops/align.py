@@ -10,6 +10,7 @@ from typing import Any
 from ..batch import assemble
 from ..errors import DataError, RecipeError
 from ..evaluation.preference import Agreement, Alignment, Comparisons, accuracy, compared
+from ..learning.instructed import with_instructions
 from ..learning.remembered import remembered_logp
 from ..learning.update import logp_in_parts
 from ..models.load import save
@@ -76,7 +77,8 @@ def run_align(align: Align, folder: RunFolder, *, progress: Progress) -> dict[st
     judged = judged_answers(recipe, say=say)
     networks = networks_of(recipe, say=progress.say)
     reader = networks[next(iter(needs.outputs))]
-    train, held_out = _split(within_context(judged, reader, say=say), align.held_out)
+    judged = within_context(judged, reader, instructions=needs.instructions.values(), say=say)
+    train, held_out = _split(judged, align.held_out)
     asked = compared(held_out, seed=recipe.seed)
     if not folder.done("before"):
         with folder.stage("before"):
@@ -127,10 +129,11 @@ def _measured(
     if scored is not None:
         return {SCORE: accuracy(model_score(groups, model=networks[scored]).tolist(), asked)}
     batch = assemble(in_tokens(groups, networks["policy"]))
+    batch = with_instructions(batch, [g.prompt for g in groups], needs.instructions, networks)
     mask = batch["mask"]
     logp = logp_in_parts(networks["policy"], batch, tokens=tokens).cpu()
     found = {MEAN: accuracy(tmean(logp, mask).tolist(), asked)}
     if "ref" in needs.frozen:
-        ref = remembered_logp(networks["ref"], batch, tokens=tokens).cpu()
+        ref = remembered_logp(networks["ref"], batch.read_by("ref"), tokens=tokens).cpu()
         found = {IMPLICIT: accuracy(tsum(logp - ref, mask).tolist(), asked), **found}
     return found

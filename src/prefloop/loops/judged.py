@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..dials import Dial, setting
 from ..errors import DataError, RecipeError
 from ..feedback.convert import comparisons, convert
 from ..feedback.judged import Judged, read_judged
-from ..models.encode import for_model
+from ..models.encode import for_model, instructed
 from ..planning import Plan, plan
 from ..recipe import Data, Form, Recipe
 from ..text import Group
@@ -105,12 +105,12 @@ def _left_out(judged: Judged, serves: Callable[[Group], bool], why: str) -> Judg
 
 def _must_mean(recipe: Recipe) -> None:
     """Refuse a `beta` that turns an objective off or over."""
-    for term in recipe.objective:
-        beta = term.objective.knobs.get("beta")
+    for piece in (p for term in recipe.objective for p in (term.objective, *term.objective.inner)):
+        beta = piece.knobs.get("beta")
         beta = setting(beta.start()) if isinstance(beta, Dial) else beta
         if isinstance(beta, (int, float)) and not beta > 0:
             raise RecipeError(
-                f"`beta` of `{term.objective.name}` is {beta}: at 0 nothing is learnt, and below it what people "
+                f"`beta` of `{piece.name}` is {beta}: at 0 nothing is learnt, and below it what people "
                 "prefer is avoided. Give a number above 0, such as 0.1."
             )
 
@@ -124,15 +124,21 @@ def in_tokens(groups: Sequence[Group], network: Any) -> Sequence[Group]:
     return [for_model(g, tokenizer, ending=ending) for g in groups]
 
 
-def within_context(groups: Sequence[Group], network: Any, *, say: Callable[[str], None]) -> Sequence[Group]:
+def within_context(
+    groups: Sequence[Group], network: Any, *, instructions: Collection[str] = (), say: Callable[[str], None]
+) -> Sequence[Group]:
     """The groups without those that a network cannot read to the end, which are counted and said.
+
+    `instructions` are what it is also told before the prompts, one at a time.
 
     Raises:
         DataError: none is left.
     """
     if not network.context:
         return groups
-    sizes = [max(len(g.prompt_ids) + len(r.ids) for r in g.responses) for g in in_tokens(groups, network)]
+    told = [[replace(g, prompt=instructed(g.prompt, text)) for g in groups] for text in instructions]
+    read = zip(*(in_tokens(some, network) for some in (groups, *told)), strict=True)
+    sizes = [max(len(g.prompt_ids) + len(r.ids) for g in same for r in g.responses) for same in read]
     long = [(g, size) for g, size in zip(groups, sizes, strict=True) if size > network.context]
     if long:
         group, size = long[0]

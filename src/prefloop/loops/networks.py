@@ -36,9 +36,11 @@ def load_networks(
 ) -> dict[str, Any]:
     """Every model a plan needs, by role; those `given` are used as they are.
 
-    A frozen role that copies a LoRA policy is the policy with its adapter off; any other copy is loaded of its own.
+    A frozen role that copies a LoRA policy is the policy with its adapter off. Frozen roles that differ in nothing but
+    what they are told are one model in memory; any other copy is loaded of its own.
     """
     networks: dict[str, Any] = dict(given or {})
+    frozen: dict[Model, Any] = {}
     for role in needs.roles:
         if role in networks:
             continue
@@ -49,7 +51,10 @@ def load_networks(
                 raise RecipeError(f"`{role}` copies `{copied}`, which is not loaded: list `{copied}` first.")
             networks[role] = WithoutAdapter(networks[copied])
             continue
-        networks[role] = load(replace(declared, source=source.source), name=role, say=say)
+        wanted = replace(declared, source=source.source, instruction=None)
+        networks[role] = frozen.get(wanted) or load(wanted, name=role, say=say)
+        if not declared.train:
+            frozen[wanted] = networks[role]
     return networks
 
 

@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ import torch
 from ..batch import Batch, assemble
 from ..errors import DataError, PrefloopError, RecipeError, RunError
 from ..learning import checkpoint
+from ..learning.instructed import with_instructions
 from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.remembered import remembered_logp
 from ..learning.update import Dials, selected, update, with_frozen
 from ..planning import Plan, plan
 from ..recipe import Recipe
+from ..sampling.frozen import Drawer, frozen_generator
 from ..sampling.generator import Generator
-from ..scoring.scorer import scored
+from ..scoring.scorer import score, scored
 from ..text import Group, Prompt
+from .draws import calibrated, with_draws
 from .interrupt import Patience
 from .judged import in_tokens
 from .progress import Progress, Silent
@@ -31,8 +35,18 @@ from .seeds import endless, seed_of
 OnStep = Callable[[int, dict[str, float], Sequence[Group]], None]
 """Told of every step: its number, its metrics, and the groups it learnt from."""
 
-Draw = Callable[[int], tuple[Batch, Sequence[Group]]]
-"""The batch of a step, ready to learn from, and the groups it was made of."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """The batch of a step, ready to learn from, the groups it was made of, and what there is to tell of the drawing."""
+
+    batch: Batch
+    groups: Sequence[Group]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+Draw = Callable[[int], Drawn]
+"""Draws the batch of a step."""
 
 
 def optimise(
@@ -42,6 +56,7 @@ def optimise(
     generator: Generator | None = None,
     prompts: Sequence[Prompt] = (),
     judged: Sequence[Group] = (),
+    drawer: Drawer = frozen_generator,
     on_step: OnStep = lambda *_: None,
     progress: Progress | None = None,
     folder: Path | None = None,
@@ -50,7 +65,8 @@ def optimise(
     """Run a recipe: online on `prompts` with a `generator`, offline on `judged` groups (best response first).
 
     The networks are trained in place. With a `folder` the state is written there every `recipe.checkpoint` steps, when
-    Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from.
+    Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from. `drawer`
+    makes of the frozen model of the recipe's `draws` what draws its answers.
 
     Raises:
         DataError: nothing to learn from.
@@ -59,16 +75,17 @@ def optimise(
     needs = plan(recipe)
     temperature = recipe.sample.decoding.temperature if recipe.sample else 1.0
     if recipe.sample is not None:
-        draw, steps = _online(recipe, needs, networks, generator, prompts, temperature), recipe.steps or 0
+        draw = _online(recipe, needs, networks, generator, prompts, temperature, drawer)
+        steps = recipe.steps or 0
     else:
-        draw = _offline(recipe, needs, networks, judged, temperature)
+        draw = _offline(recipe, needs, networks, judged, temperature, drawer)
         steps = recipe.steps or math.ceil((recipe.epochs or 1) * len(judged) / recipe.batch)
 
     wanted = {
         role: (*names, "entropy") if "logp" in names and "entropy" not in names else names
         for role, names in needs.outputs.items()
     }
-    learner = LocalLearner(networks, wanted, recipe.optimiser, temperature=temperature)
+    learner = LocalLearner(networks, wanted, recipe.optimiser, temperature=temperature, compare=recipe.compare)
     dials, first = Dials(recipe), 0
     state = checkpoint.read(folder) if folder else None
     if state is not None:
@@ -86,16 +103,16 @@ def optimise(
         for step in range(first, steps):
             began = time.monotonic()
             try:
-                batch, groups = draw(step)
+                drawn = draw(step)
             except PrefloopError:
                 keep(step)
                 raise
-            metrics = update(recipe, learner, batch, dials, seed=seed_of(recipe.seed, "minibatches", step))
-            dials.turn(step=step, steps=steps, metrics=metrics)
-            metrics |= {"tokens": float(sum(batch.tokens)), "seconds": time.monotonic() - began}
-            if recipe.sample is not None:
-                metrics["tokens_sampled"] = float(sum(len(r.ids) for g in groups for r in g.responses))
-            on_step(step, metrics, groups)
+            metrics: dict[str, float] = {}
+            if len(drawn.batch):  # a selection may have let nothing go on
+                metrics = update(recipe, learner, drawn.batch, dials, seed=seed_of(recipe.seed, "minibatches", step))
+                dials.turn(step=step, steps=steps, metrics=metrics)
+            metrics |= {"tokens": float(sum(drawn.batch.tokens)), "seconds": time.monotonic() - began, **drawn.metrics}
+            on_step(step, metrics, drawn.groups)
             bar.advance(1, _note(metrics))
             if patience.asked or (step + 1) % recipe.checkpoint == 0:
                 keep(step + 1)
@@ -110,6 +127,7 @@ def _online(
     generator: Generator | None,
     prompts: Sequence[Prompt],
     temperature: float,
+    drawer: Drawer,
 ) -> Draw:
     sample = recipe.sample
     assert sample is not None
@@ -117,17 +135,42 @@ def _online(
         raise DataError(f"`{recipe.name}` samples and was given no prompts.")
     if recipe.steps is None:
         raise RunError(f"`{recipe.name}` samples without end: give it `steps`.")
+    _must_stand_apart((*needs.beside, *needs.drawing), needs, networks)
+    reader = networks[next(iter(needs.outputs))]
 
-    def draw(step: int) -> tuple[Batch, Sequence[Group]]:
+    def draw(step: int) -> Drawn:
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
-        groups = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
-        batch = scored(assemble(groups), recipe.score, groups, networks)
+        own = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
+        beside = seed_of(recipe.seed, "draws", step)
+        groups = with_draws(recipe, own, networks, drawer, seed=beside, reader=reader)
+        batch = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
+        batch = scored(batch.having(**calibrated(recipe, groups)), recipe.score, groups, networks)
+        answers = list(groups)
+        if sample.greedy:
+            greedy = generator.sample(some, k=1, decoding=replace(sample.decoding, temperature=0.0), seed=seed)
+            batch = batch.having(baseline=_one_number(recipe, score(recipe.score["reward"], greedy, networks))[:, 0])
+            answers += greedy
         batch = selected(recipe, batch.having(chance=chances(batch, seed_of(recipe.seed, "chance", step))))
-        tokens = recipe.optimiser.tokens
-        return with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature), groups
+        metrics = {"tokens_sampled": float(sum(len(r.ids) for g in answers for r in g.responses))}
+        if recipe.select:
+            metrics["dropped"] = float(len(groups) - len(batch))
+        if len(batch):
+            tokens = recipe.optimiser.tokens
+            batch = with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature)
+        return Drawn(batch=batch, groups=groups, metrics=metrics)
 
     return draw
+
+
+def _one_number(recipe: Recipe, paid: torch.Tensor) -> torch.Tensor:
+    """What greedy answers were paid, which no function of the recipe makes one number of."""
+    if paid.dim() > 2:
+        raise RecipeError(
+            f"`score.reward` of `{recipe.name}` gives {paid.shape[-1]} numbers for an answer, and the greedy answer's "
+            "reward is compared as one: have the scorer give one number, or leave out `greedy`."
+        )
+    return paid
 
 
 def chances(batch: Batch, seed: int) -> torch.Tensor:
@@ -136,17 +179,26 @@ def chances(batch: Batch, seed: int) -> torch.Tensor:
 
 
 def _offline(
-    recipe: Recipe, needs: Plan, networks: Mapping[str, Any], judged: Sequence[Group], temperature: float
+    recipe: Recipe,
+    needs: Plan,
+    networks: Mapping[str, Any],
+    judged: Sequence[Group],
+    temperature: float,
+    drawer: Drawer,
 ) -> Draw:
-    """Batches of judged data; what rewards and frozen models think of it is worked out once."""
+    """Batches of judged data; what rewards and frozen models think of it, or add to it, is worked out once."""
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
-    _must_stand_apart(needs, networks)
-    data = assemble(in_tokens(judged, networks[next(iter(needs.outputs))]))
+    _must_stand_apart((*needs.frozen, *needs.beside, *needs.drawing), needs, networks)
+    reader = networks[next(iter(needs.outputs))]
+    seed = seed_of(recipe.seed, "draws")
+    groups = with_draws(recipe, in_tokens(judged, reader), networks, drawer, seed=seed, reader=reader)
+    data = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
+    data = data.having(**calibrated(recipe, groups))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
-    data = selected(recipe, scored(data, recipe.score, judged, networks))
+    data = selected(recipe, scored(data, recipe.score, groups, networks))
     tokens = recipe.optimiser.tokens
     data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data
@@ -154,10 +206,10 @@ def _offline(
     moving = {tensor: role for tensor, role in needs.mismatched.items() if role not in needs.frozen}
     data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens, read=remembered_logp)
 
-    def draw(step: int) -> tuple[Batch, Sequence[Group]]:
+    def draw(step: int) -> Drawn:
         index = endless(len(data), recipe.batch, step, recipe.seed, "data")
         batch = with_mismatched(data.take(index), elsewhere.take(index), moving, networks, tokens=tokens)
-        return batch, [judged[i] for i in index]
+        return Drawn(batch=batch, groups=[groups[i] for i in index])
 
     return draw
 
@@ -192,9 +244,9 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
         )
 
 
-def _must_stand_apart(needs: Plan, networks: Mapping[str, Any]) -> None:
+def _must_stand_apart(roles: Sequence[str], needs: Plan, networks: Mapping[str, Any]) -> None:
     """Refuse a frozen model that is the trained one: it would move along, and every log-ratio to it would stay 0."""
-    for frozen in needs.frozen:
+    for frozen in roles:
         for trained in needs.outputs:
             mine, theirs = (getattr(networks[role], "model", networks[role]) for role in (trained, frozen))
             if mine is theirs:

@@ -32,14 +32,15 @@ class Preview:
 def preview(found: Recipe | Rounds | Align, *, count: int, say: Callable[[str], None]) -> Preview:
     """Sample or read `count` groups as the recipe would, in the tokens of the model it trains."""
     recipe = recipes_in(found)[-1]
-    plan(recipe)
+    told = plan(recipe).instructions.values()
     role = next((r for r, m in recipe.models.items() if m.train), "policy")
     decoder = load(Model(source=model_of(recipe, role).source), name=role, say=say)
     groups: Sequence[Group]
     sampled = found if isinstance(found, Rounds) else recipe.sample
     if sampled is not None:
         prompts = load_prompts((found if isinstance(found, Rounds) else recipe).prompts or OPENINGS)
-        must_fit((*prompts.train, *prompts.held_out), decoder, answer=sampled.decoding.max_tokens)
+        asked, longest = (*prompts.train, *prompts.held_out), sampled.decoding.max_tokens
+        must_fit(asked, decoder, answer=longest, instructions=told)
         groups = LocalGenerator(decoder).sample(prompts.train[:count], k=2, decoding=sampled.decoding, seed=recipe.seed)
     else:
         groups = [for_model(g, decoder.tokenizer) for g in judged_answers(recipe, say=say)]

@@ -134,7 +134,8 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
         if "ref" not in networks:
             networks |= _reference(policy, networks)
     longest = max(d.max_tokens for d in (rounds.decoding, *(s.decoding for s in (rounds.policy.sample,) if s)))
-    must_fit((*prompts.train, *prompts.held_out), networks["policy"], answer=longest)
+    asked, told = (*prompts.train, *prompts.held_out), needs.instructions.values()
+    must_fit(asked, networks["policy"], answer=longest, instructions=told)
     return State(
         rounds=rounds,
         folder=folder,
@@ -153,7 +154,7 @@ def _reference(recipe: Recipe, networks: dict[str, Any]) -> dict[str, Any]:
     if not recipe.models["policy"].train:
         return {"ref": networks["policy"]}
     with_ref = replace(recipe, models={**recipe.models, "ref": Model(source="policy")})
-    needs = replace(plan(recipe), outputs={}, frozen=("ref",), scorers=())
+    needs = replace(plan(recipe), outputs={}, frozen=("ref",), beside=(), scorers=())
     return load_networks(with_ref, needs, given={"policy": networks["policy"]})
 
 

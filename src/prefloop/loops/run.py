@@ -106,10 +106,12 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress, sampler: 
     judged = judged_answers(recipe, say=progress.say) if recipe.sample is None else ()
     networks = networks_of(recipe, say=progress.say)
     if recipe.sample is None:
-        judged = within_context(judged, networks[next(iter(needs.outputs))], say=progress.say)
+        reader, told = networks[next(iter(needs.outputs))], needs.instructions.values()
+        judged = within_context(judged, reader, instructions=told, say=progress.say)
     policy = networks.get("policy")
     if recipe.sample is not None and isinstance(policy, Decoder):
-        must_fit(prompts, policy, answer=recipe.sample.decoding.max_tokens)
+        longest, told = recipe.sample.decoding.max_tokens, needs.instructions.values()
+        must_fit(prompts, policy, answer=longest, instructions=told)
     optimise(
         recipe,
         networks=networks,

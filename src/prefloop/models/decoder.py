@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from ..recipe import GIVEN_BY_HEAD, Head
 from .attention import Packed, Tree
 from .lean import Lean, fits
 from .logprobs import token_logprobs
+from .places import Comparison, Places, compared
 from .prepacked import prepacked
 from .trial import set_up
 
@@ -103,22 +104,42 @@ class Decoder:
                 "shorten the prompts or sample fewer tokens."
             )
 
-    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+    def places(self, batch: Batch) -> Places:
+        """The places before the chosen tokens of the batch, in the order of its mask."""
+        _, tree, chosen, hidden = self._read(batch)
+        return self._places(hidden[tree.before[chosen]])
+
+    def _places(self, hidden: Tensor) -> Places:
+        weight, bias = self.head_weights()
+        return Places(hidden=hidden, weight=weight, bias=bias)
+
+    def _read(self, batch: Batch) -> tuple[Tensor, Packed, Tensor, Tensor]:
+        """The batch as one packed row of ids, its tree, which of its tokens were chosen, and the hidden states."""
+        tree = Packed(batch.trunks, batch.lengths)
+        self.must_fit(int(tree.positions.max()) + 1)
+        ids = tree.pack(batch.trunks, batch["ids"].cpu()).to(self.device)
+        chosen = batch["mask"].cpu().flatten(0, 1)[:, : tree.slot.shape[1]].bool() & tree.exists
+        hidden = self.hidden(ids, tree.positions.to(self.device), tree.to(self.device))
+        return ids, tree, chosen.to(self.device), hidden
+
+    def outputs(
+        self,
+        batch: Batch,
+        want: Collection[str],
+        *,
+        temperature: float = 1.0,
+        compare: Sequence[Comparison] = (),
+    ) -> dict[str, Tensor]:
         """The named outputs of this model's head for every response of the batch; 0 where the mask is 0.
 
-        Log-probabilities and entropies are those of the distribution at `temperature`.
+        Log-probabilities and entropies are those of the distribution at `temperature`, and so is what the comparisons
+        are shown.
         """
         foreign = set(want) - set(GIVEN_BY_HEAD[self.head])
         if foreign:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
-        device = self.device
         longest = batch["ids"].shape[-1]
-        tree = Packed(batch.trunks, batch.lengths)
-        self.must_fit(int(tree.positions.max()) + 1)
-        ids = tree.pack(batch.trunks, batch["ids"].cpu()).to(device)
-        chosen = batch["mask"].cpu().flatten(0, 1)[:, : tree.slot.shape[1]].bool() & tree.exists
-        hidden = self.hidden(ids, tree.positions.to(device), tree.to(device))
-        chosen = chosen.to(device)
+        ids, tree, chosen, hidden = self._read(batch)
 
         def spread(values: Tensor) -> Tensor:
             """Values of the chosen tokens, back on P K T."""
@@ -127,17 +148,19 @@ class Decoder:
             return full.view(*batch["mask"].shape)
 
         if self.head == "lm":
-            target = ids[tree.slot[chosen]]
-            weight, bias = self.head_weights()
-            logp, entropy = token_logprobs(hidden[tree.before[chosen]], weight, bias, target, temperature=temperature)
-            return {n: spread(v) for n, v in (("logp", logp), ("entropy", entropy)) if n in want}
+            own = self._places(hidden[tree.before[chosen]])
+            found = {c.gives: spread(compared(c, own, temperature=temperature)) for c in compare}
+            if want:
+                target = ids[tree.slot[chosen]]
+                logp, entropy = token_logprobs(own.hidden, own.weight, own.bias, target, temperature=temperature)
+                found |= {n: spread(v) for n, v in (("logp", logp), ("entropy", entropy)) if n in want}
+            return found
         if self.head == "score":
-            there = batch.lengths.flatten() > 0
-            ends = tree.slot.gather(1, (batch.lengths.flatten() - 1).clamp(min=0)[:, None].to(device)).squeeze(1)
-            values = self._scores(hidden[ends[there.to(device)]])
-            return {
-                "score": values.new_zeros(there.shape).masked_scatter(there.to(device), values).view_as(batch.lengths)
-            }
+            lengths = batch.lengths.flatten().to(self.device)
+            there = lengths > 0
+            ends = tree.slot.gather(1, (lengths - 1).clamp(min=0)[:, None]).squeeze(1)
+            values = self._scores(hidden[ends[there]])
+            return {"score": values.new_zeros(there.shape).masked_scatter(there, values).view_as(batch.lengths)}
         at = tree.before if self.head == "value" else tree.slot
         return {self.head: spread(self._scores(hidden[at[chosen]]))}
 
@@ -168,7 +191,7 @@ class WithoutAdapter:
 
     def __init__(self, decoder: Decoder) -> None:
         """The policy whose adapter is turned off while this one speaks."""
-        self.decoder, self.version = decoder, f"{decoder.name}-base@0"
+        self.decoder, self.version, self.tokenizer = decoder, f"{decoder.name}-base@0", decoder.tokenizer
 
     def digest(self) -> str:
         """See `Decoder.digest`: that of the base model by itself, however its adapter has been trained."""
@@ -180,3 +203,8 @@ class WithoutAdapter:
         """See `Decoder.outputs`."""
         with self.decoder.model.disable_adapter():
             return self.decoder.outputs(batch, want, temperature=temperature)
+
+    def places(self, batch: Batch) -> Places:
+        """See `Decoder.places`."""
+        with self.decoder.model.disable_adapter():
+            return self.decoder.places(batch)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..errors import DataError, ModelError
-from ..text import Group, Prompt, Response
+from ..text import Group, Message, Prompt, Response
 
 
 def encode(prompt: Prompt, tokenizer: Any) -> tuple[int, ...]:
@@ -26,21 +26,52 @@ def encode(prompt: Prompt, tokenizer: Any) -> tuple[int, ...]:
                 f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no chat template, and the prompts are "
                 "conversations: put a chat_template.jinja beside the model, or use plain-text prompts."
             )
-        messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
-        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        text = _templated(prompt, tokenizer)
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     if not ids:
         raise DataError(f"the prompt {prompt.shown!r} has no tokens: there is nothing to continue.")
     return tuple(ids)
 
 
-def must_fit(prompts: Sequence[Prompt], decoder: Any, *, answer: int) -> None:
+def _templated(prompt: Prompt, tokenizer: Any) -> str:
+    messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
+    try:
+        text: str = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    except Exception as error:  # whatever a template does; some refuse system messages
+        raise ModelError(
+            f"the chat template of {tokenizer.name_or_path or 'this model'} does not take a conversation of "
+            f"{', '.join(m.role for m in prompt.messages)} ({error}): leave out the turns it does not know (the "
+            "`instruction` of a frozen model is a system message), or use plain-text prompts."
+        ) from error
+    return text
+
+
+def instructed(prompt: Prompt, instruction: str) -> Prompt:
+    r"""The prompt with an instruction before it: a system message, or plain text and an empty line.
+
+    Messages that begin with a system message get it at the beginning of that one: templates take no second.
+
+    >>> instructed(Prompt(text="One"), "Count on.").text
+    'Count on.\n\nOne'
+    """
+    if prompt.text is not None:
+        return Prompt(text=f"{instruction}\n\n{prompt.text}")
+    first, *rest = prompt.messages
+    if first.role == "system":
+        return Prompt(messages=(replace(first, content=f"{instruction}\n\n{first.content}"), *rest))
+    return Prompt(messages=(Message(role="system", content=instruction), *prompt.messages))
+
+
+def must_fit(prompts: Sequence[Prompt], decoder: Any, *, answer: int, instructions: Collection[str] = ()) -> None:
     """Refuse prompts that leave a model no room for an answer of so many tokens, before anything is spent.
+
+    `instructions` are what it is also told before the prompts, one at a time.
 
     Raises:
         DataError: names the first such prompt.
     """
-    for prompt in prompts:
+    told = (instructed(prompt, text) for text in instructions for prompt in prompts)
+    for prompt in (*prompts, *told):
         tokens = len(encode(prompt, decoder.tokenizer))
         if decoder.context and tokens + answer > decoder.context:
             raise DataError(

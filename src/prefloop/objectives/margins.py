@@ -2,7 +2,7 @@
 
 from jaxtyping import Float, Num
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from ..errors import above_zero
 from ..ops import lead, tmean, tsum, wmean
@@ -195,6 +195,68 @@ def dense_dpo(
     tensor([0.0486])
     """
     return -logsigmoid(beta * lead(wmean(logp - ref_logp, token_weight, mask)))
+
+
+def constrained_dpo(
+    logp: Float[Tensor, "P 2 T"],
+    ref_logp: Float[Tensor, "P 2 T"],
+    mask: Num[Tensor, "P 2 T"],
+    *,
+    beta: float = 2.5,
+    gamma: float = 0.5,
+    tau: float = 2.0,
+    alpha: float = 1.0,
+) -> Float[Tensor, "P"]:
+    """DPO that wants the preferred response ahead, where the reference may hold the other one too dear.
+
+        d     = mean_t logp_0t - mean_t logp_1t          d_ref = mean_t ref_logp_0t - mean_t ref_logp_1t
+        goal  = d_ref + softplus(tau (gamma - d_ref)) / (tau alpha)
+        loss  = -log sigmoid(beta (d - goal))
+
+    Constrained preference optimisation (Yang et al. 2026, arXiv 2605.20834) as the authors' released code has it,
+    with log-probabilities averaged over tokens. The goal of `dpo` is d_ref: where the reference prefers the other
+    response by far, its loss falls although the policy prefers it still. Here the goal is above `gamma` (with `alpha`
+    at most 1), and near d_ref, as in DPO, where the reference is well ahead of `gamma`. `tau` is how sharply the one
+    turns into the other; `alpha` divides what is added. `beta` is in units of the mean log-probability of a token.
+
+    >>> import torch
+    >>> logp, ref_logp = torch.tensor([[[-2.0], [-1.0]]]), torch.tensor([[[-4.0], [-1.0]]])
+    >>> dpo = constrained_dpo(logp, ref_logp, torch.ones_like(logp), beta=1.0, gamma=-9.0)
+    >>> dpo, constrained_dpo(logp, ref_logp, torch.ones_like(logp), beta=1.0, gamma=0.0)
+    (tensor([0.1269]), tensor([1.3142]))
+    """
+    d, d_ref = lead(tmean(logp, mask)), lead(tmean(ref_logp, mask))
+    goal = d_ref + softplus(tau * (gamma - d_ref)) / (tau * alpha)
+    return -logsigmoid(beta * (d - goal))
+
+
+def token_agreement(
+    logp: Float[Tensor, "P 2 T"],
+    ref_logp: Float[Tensor, "P 2 T"],
+    mask: Num[Tensor, "P 2 T"],
+    token_reward: Float[Tensor, "P 2 T"],
+    *,
+    beta: float = 0.1,
+) -> Float[Tensor, "P"]:
+    """How far the implicit rewards of the tokens go with what each token is paid: token-level reward regularisation.
+
+        h_it = beta (logp_it - ref_logp_it)                     implicit reward of a token
+        w    = sigmoid(sum_t h_1t - sum_t h_0t)                 with no gradient
+        loss = -w (sum_t token_reward_0t h_0t + sum_t token_reward_1t h_1t)
+
+    In the form of T-REG (Zhou et al. 2024, arXiv 2412.02685), which adds it to `dpo` and leaves out `ref_logp`, on
+    which no gradient depends. Tokens that are paid become likelier in both responses, those that are fined less likely.
+    w is how much the gradient of `dpo` weighs the pair, so that the two fade together; `beta` is that of `dpo` beside
+    it. Of itself the term has no end: too much of it, and the fined tokens vanish.
+
+    >>> import torch
+    >>> logp, paid = torch.tensor([[[-1.0, -1.0], [-1.0, -1.0]]]), torch.tensor([[[0.5, 0.25], [-0.25, 0.0]]])
+    >>> token_agreement(logp, torch.zeros_like(logp), torch.ones_like(logp), paid, beta=1.0)
+    tensor([0.2500])
+    """
+    implicit = beta * (logp - ref_logp)
+    weight = (-lead(tsum(implicit, mask))).sigmoid().detach()
+    return -weight * tsum(token_reward * implicit, mask).sum(1)
 
 
 def rebel(

@@ -1,8 +1,10 @@
 """Policy-gradient objectives: make tokens likelier in proportion to their advantage."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
+
+from ..ops import lead, tmean, tsum
 
 
 def ppo_clip(
@@ -27,8 +29,88 @@ def ppo_clip(
     >>> ppo_clip(logp, torch.zeros_like(logp), torch.tensor([[[1.0, -1.0, -1.0]]]))
     tensor([[[-1.2000,  1.5000,  0.8000]]])
     """
-    ratio = (logp - old_logp).exp()
-    return -torch.minimum(ratio * advantage, ratio.clamp(1 - low, 1 + high) * advantage)
+    return _clipped((logp - old_logp).exp(), advantage, low=low, high=high)
+
+
+def gspo(
+    logp: Float[Tensor, "P K T"],
+    old_logp: Float[Tensor, "P K T"],
+    advantage: Float[Tensor, "P K #T"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    low: float = 3e-4,
+    high: float = 4e-4,
+) -> Float[Tensor, "P K"]:
+    """The clipped surrogate with one ratio for each response: the geometric mean of its tokens' ratios.
+
+        ratio_i = exp(1/|y_i| sum_t (logp_it - old_logp_it))
+        loss_i  = -min(ratio_i A_i, clip(ratio_i, 1 - low, 1 + high) A_i)
+
+    Group sequence policy optimisation (Zheng et al. 2025, arXiv 2507.18071), without its KL term. A response is clipped
+    as a whole or not at all, and its gradient is divided by its length. The clip is much narrower than that of a
+    token's ratio, since the mean moves less. A is the mean of the tokens' advantages where they differ.
+
+    >>> import torch
+    >>> logp = torch.tensor([[[1.5, 0.8], [1.5, 0.8]]]).log()
+    >>> gspo(logp, torch.zeros_like(logp), torch.tensor([[[1.0], [-1.0]]]), torch.ones(1, 2, 2), high=0.05)
+    tensor([[-1.0500,  1.0954]])
+    """
+    ratio = tmean(logp - old_logp, mask).exp()
+    return _clipped(ratio, tmean(advantage.expand(mask.shape), mask), low=low, high=high)
+
+
+def cispo(
+    logp: Float[Tensor, "P K T"],
+    old_logp: Float[Tensor, "P K T"],
+    advantage: Float[Tensor, "P K #T"],
+    *,
+    low: float = 1.0,
+    high: float = 4.0,
+) -> Float[Tensor, "P K T"]:
+    """The score-function policy gradient by clipped importance weights: no token is left without a gradient.
+
+        weight_t = clip(exp(logp_t - old_logp_t), 1 - low, 1 + high)        with no gradient through it
+        loss_t   = -weight_t A_t logp_t
+
+    CISPO (MiniMax 2025, arXiv 2506.13585, MiniMax-M1). The paper sets no lower bound, as `low` = 1 does, and gives no
+    `high`: weights of at most 5 are this library's choice. Only the gradient means anything, not the value.
+
+    >>> import torch
+    >>> logp, old_logp = torch.tensor([[[0.5, 0.5]]]).log(), torch.tensor([[[0.25, 0.05]]]).log()
+    >>> cispo(logp, old_logp, torch.tensor([[[1.0]]])) / logp
+    tensor([[[-2., -5.]]])
+    """
+    weight = (logp - old_logp).exp().clamp(1 - low, 1 + high)
+    return -weight.detach() * advantage * logp
+
+
+def pairwise_ppo(
+    logp: Float[Tensor, "P 2 T"],
+    old_logp: Float[Tensor, "P 2 T"],
+    reward: Float[Tensor, "P 2"],
+    mask: Num[Tensor, "P 2 T"],
+    *,
+    low: float = 0.2,
+    high: float = 0.2,
+) -> Float[Tensor, "P"]:
+    """The clipped surrogate of two responses at once: their ratios over each other, by the difference of their rewards.
+
+        gap   = reward_0 - reward_1
+        ratio = exp(sum_t (logp_0t - old_logp_0t) - sum_t (logp_1t - old_logp_1t))
+        loss  = -1/2 min(ratio gap, clip(ratio, 1 - low, 1 + high) gap)
+
+    Pairwise proximal policy optimisation, P3O (Wu et al. 2023, arXiv 2310.00212), in the form with one clip for both
+    responses; the paper also clips each alone. Where the policy is the one that drew both, the gradient is that of its
+    pairwise policy gradient, -1/2 gap grad log(pi(y_0) / pi(y_1)), which is unbiased. A reward that is shifted for a
+    prompt changes nothing.
+
+    >>> import torch
+    >>> logp, reward = torch.tensor([[[1.2], [0.8]]]).log(), torch.tensor([[3.0, 1.0]])
+    >>> pairwise_ppo(logp, torch.zeros_like(logp), reward, torch.ones(1, 2, 1))
+    tensor([-1.2000])
+    """
+    ratio = lead(tsum(logp - old_logp, mask)).exp()
+    return _clipped(ratio, lead(reward) / 2, low=low, high=high)
 
 
 def reinforce(logp: Float[Tensor, "P K T"], advantage: Float[Tensor, "P K #T"]) -> Float[Tensor, "P K T"]:
@@ -45,3 +127,10 @@ def reinforce(logp: Float[Tensor, "P K T"], advantage: Float[Tensor, "P K #T"]) 
     tensor([[[0.5000, 1.0000]]])
     """
     return -advantage.detach() * logp
+
+
+def _clipped(
+    ratio: Float[Tensor, "..."], advantage: Float[Tensor, "..."], *, low: float, high: float
+) -> Float[Tensor, "..."]:
+    """The pessimistic surrogate: what a ratio gains beyond the clip earns nothing, what it loses is paid in full."""
+    return -torch.minimum(ratio * advantage, ratio.clamp(1 - low, 1 + high) * advantage)

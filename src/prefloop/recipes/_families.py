@@ -7,9 +7,12 @@ from typing import TypedDict
 
 from ..binding import Bound, bind
 from ..dials import Dial
-from ..recipe import Decoding, Family, Model, Optimiser, Recipe, Sample, Term
+from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import model_score
 from . import SMOLLM2
+
+LONGEST = 64
+"""Tokens at which an answer is cut, unless a recipe says otherwise."""
 
 
 class Online(TypedDict, total=False):
@@ -37,6 +40,8 @@ def online(
     select: tuple[Bound, ...] = (),
     family: Family = "online",
     models: Mapping[str, Model] | None = None,
+    draws: int = 0,
+    greedy: bool = False,
     head: float = 1.0,
     passes: int = 1,
     minibatches: int = 1,
@@ -46,9 +51,13 @@ def online(
     lr: float | Dial = 1e-5,
     batch: int = 8,
     steps: int = 100,
-    max_tokens: int = 64,
+    max_tokens: int = LONGEST,
 ) -> Recipe:
-    """A policy that samples k answers to each prompt, is paid for them, and learns from that."""
+    """A policy that samples k answers to each prompt, is paid for them, and learns from that.
+
+    `draws` more are drawn from the reference.
+    """
+    decoding = Decoding(max_tokens=max_tokens)
     return Recipe(
         name=name,
         family=family,
@@ -59,7 +68,8 @@ def online(
             **(models or {}),
             "reward": Model(source="reward", head="score"),
         },
-        sample=Sample(k=k, decoding=Decoding(max_tokens=max_tokens)),
+        sample=Sample(k=k, decoding=decoding, greedy=greedy),
+        draws=Draws(k=draws, decoding=decoding) if draws else None,
         score={"reward": reward or bind(model_score, model="reward")},
         select=select,
         derive=derive,
@@ -91,9 +101,12 @@ def direct(
     paper: str,
     summary: str,
     objective: tuple[Term, ...],
+    select: tuple[Bound, ...] = (),
     derive: tuple[Bound, ...] = (),
+    compare: tuple[Bound, ...] = (),
     score: Mapping[str, Bound] | None = None,
     models: Mapping[str, Model] = REFERENCE,
+    draws: Draws | None = None,
     model: str = SMOLLM2,
     lr: float | Dial = 1e-5,
     batch: int = 16,
@@ -106,8 +119,11 @@ def direct(
         paper=paper,
         summary=summary,
         models={"policy": Model(source=model, train=True), **models},
+        draws=draws,
         score=score or {},
+        select=select,
         derive=derive,
+        compare=compare,
         objective=objective,
         optimiser=Optimiser(lr=lr),
         batch=batch,

@@ -37,7 +37,8 @@ def overlong(
                   1                                        tokens > longest
         reward  = reward - penalty
 
-    Soft overlong punishment of DAPO (Yu et al. 2025, arXiv 2503.14476), equation 13.
+    Soft overlong punishment of DAPO (Yu et al. 2025, arXiv 2503.14476), equation 13. Tokens are those that the model
+    chose. A reward of another scale than that of right and wrong wants a price of its own.
 
     Raises:
         RecipeError: `margin` is not between 1 and `longest`.

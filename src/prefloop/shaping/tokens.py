@@ -58,6 +58,25 @@ def implicit_in_reward(
 
 
 @gives("token_reward")
+def contrast(
+    better_logp: Float[Tensor, "P K T"], worse_logp: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]
+) -> Float[Tensor, "P K T"]:
+    """What each token is paid by a model that is told to answer well, and again to answer badly.
+
+        token_reward_t = sigmoid(better_logp_t - worse_logp_t) - 1/2
+
+    The self-generated token rewards of T-REG (Zhou et al. 2024, arXiv 2412.02685), between -1/2 and 1/2, from two
+    frozen models named `better` and `worse` that differ in their `instruction`. 0 at tokens the model did not choose.
+
+    >>> import torch
+    >>> better_logp, worse_logp = torch.tensor([[[0.6, 0.1, 0.5]]]).log(), torch.tensor([[[0.2, 0.3, 0.5]]]).log()
+    >>> contrast(better_logp, worse_logp, torch.ones(1, 1, 3))
+    tensor([[[ 0.2500, -0.2500,  0.0000]]])
+    """
+    return torch.where(mask.bool(), (better_logp - worse_logp).sigmoid() - 0.5, 0.0)
+
+
+@gives("token_reward")
 def potential_in_reward(
     token_reward: Float[Tensor, "P K T"],
     potential: Float[Tensor, "P K T"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -27,6 +28,8 @@ from .problem import (
 )
 from .tabular import ANSWERS
 
+Distance = Callable[[Recipe], float]
+
 BOUND = 0.02
 """The total variation within which a known answer counts as reached."""
 
@@ -47,6 +50,24 @@ class Verdict:
     def passed(self) -> bool:
         """Whether it came near enough; a distance that is not a number is not."""
         return self.distance <= self.bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A method on the small problem: its recipe there, what it is to reach, and how far from that it ends."""
+
+    recipe: Recipe
+    what: str
+    distance: Distance
+
+    def verdict(self) -> Verdict:
+        """Run it and measure."""
+        return Verdict(method=self.recipe.name, what=self.what, distance=self.distance(self.recipe))
+
+
+def verdicts(cases: Mapping[str, Callable[[], Known]]) -> dict[str, Callable[[], Verdict]]:
+    """How each of these methods is verified."""
+    return {name: lambda case=case: case().verdict() for name, case in cases.items()}  # type: ignore[misc]
 
 
 def paid(method: str) -> Recipe:

@@ -30,8 +30,12 @@ from .distance import (
 )
 from .known_answers import KNOWN_ANSWERS
 from .known_corrections import KNOWN_CORRECTIONS
+from .known_distributions import KNOWN_DISTRIBUTIONS
 from .known_pairs import KNOWN_PAIRS
+from .known_policy import KNOWN_POLICY
+from .known_regimes import KNOWN_REGIMES
 from .known_rewards import KNOWN_REWARDS
+from .known_steps import KNOWN_STEPS
 from .problem import (
     BETA,
     PROMPT,
@@ -143,6 +147,10 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
+    **KNOWN_DISTRIBUTIONS,
+    **KNOWN_REGIMES,
+    **KNOWN_STEPS,
+    **KNOWN_POLICY,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,
     "choice": _choice,

@@ -10,8 +10,7 @@ from torch import Tensor
 from ..credit import corrected
 from ..ops import lead, wmean
 from ..recipes import method
-from .distance import PAIRS, Verdict
-from .known_pairs import Known
+from .distance import PAIRS, Known, Verdict, verdicts
 from .pairwise import chosen, learnt
 from .problem import BETA, distribution, reference, regularised_optimum, total_variation
 from .tabular import ANSWERS
@@ -42,5 +41,5 @@ def tokens(answers: Tensor) -> Tensor:
     return torch.stack(steps, -1).log().flatten(0, 2)
 
 
-KNOWN_CORRECTIONS: dict[str, Callable[[], Verdict]] = {"rlhf-v": lambda: rlhf_v().verdict()}
+KNOWN_CORRECTIONS: dict[str, Callable[[], Verdict]] = verdicts({"rlhf-v": rlhf_v})
 """How each of them is verified."""

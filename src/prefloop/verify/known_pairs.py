@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,9 +14,9 @@ from torch.nn.functional import logsigmoid
 from ..binding import bind
 from ..recipe import Recipe
 from ..recipes import method
-from .distance import PAIRS, Verdict
+from .distance import PAIRS, Distance, Known, verdicts
 from .learn import from_population
-from .pairwise import SHORT, SHORT_PAIRS, apart, chosen, drawn, learnt, lowest, tilted
+from .pairwise import SHORT, SHORT_PAIRS, apart, chosen, drawn, learnt, lowest
 from .problem import (
     BETA,
     PROMPT,
@@ -27,11 +26,10 @@ from .problem import (
     reference,
     regularised_optimum,
     rises,
+    tilted,
     total_variation,
 )
 from .tabular import ANSWERS, ENDED, LENGTH, ended, text_of
-
-Distance = Callable[[Recipe], float]
 
 BRADLEY_TERRY = apart().sigmoid()
 """How often people choose the first answer of each of `PAIRS`, by its reward."""
@@ -42,19 +40,6 @@ SHORT_LENGTH = torch.tensor([len(ids) for ids in ENDED], dtype=torch.float64)
 _OPTIMUM = "pi_ref exp(r/beta)/Z"
 _PAIRS = "Bradley-Terry choices in every pair of answers"
 _SHORT = "Bradley-Terry choices in every pair of answers of one to three tokens"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A method on the small problem: its recipe there, what it is to reach, and how far from that it ends."""
-
-    recipe: Recipe
-    what: str
-    distance: Distance
-
-    def verdict(self) -> Verdict:
-        """Run it and measure."""
-        return Verdict(method=self.recipe.name, what=self.what, distance=self.distance(self.recipe))
 
 
 def _known(name: str, what: str, distance: Distance, **knobs: Any) -> Known:
@@ -392,9 +377,5 @@ CASES: dict[str, Callable[[], Known]] = {
 """Every method of the family; its recipe is made when it is asked for."""
 
 
-def _verdict(case: Callable[[], Known]) -> Callable[[], Verdict]:
-    return lambda: case().verdict()
-
-
-KNOWN_PAIRS = {name: _verdict(case) for name, case in CASES.items()}
+KNOWN_PAIRS = verdicts(CASES)
 """How each method of the family is verified."""

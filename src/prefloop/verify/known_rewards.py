@@ -28,9 +28,11 @@ from .problem import (
     reference,
     regularised_optimum,
     rises,
+    speaking,
+    tilted,
     total_variation,
 )
-from .tabular import ANSWERS, LENGTH, TOKENS, WHOLE, Policy, group, policy_of
+from .tabular import ANSWERS, LENGTH, TOKENS, WHOLE, Policy, group
 
 OWN = {"reward": bind(rises), "k": 8, "batch": 16, "steps": 250}
 """The knobs of every method that learns from its own samples here: 16 groups of 8 answers a step."""
@@ -42,8 +44,9 @@ def learnt(recipe: Recipe, target: Tensor, **others: Policy) -> float:
 
 
 def _rto(dense: float = 0.5) -> Verdict:
-    # Of r / BETA each token is paid its part, `dense` in all; the KL costs as much more, so that nothing changes.
-    recipe = recipes.method("rto")(**OWN, beta=BETA + dense, dense=dense)
+    # The tabular DPO model has learnt r with a `beta` of 1: tokens are paid `dense` r in all, and the KL costs as much
+    # more, so that nothing changes.
+    recipe = recipes.method("rto")(**OWN, beta=BETA * (1 + dense), dense=dense)
     return Verdict(
         method="rto",
         what="pi_ref exp(r/beta)/Z, tokens paid by a DPO model that is there already and the KL costing as much more",
@@ -53,7 +56,7 @@ def _rto(dense: float = 0.5) -> Verdict:
 
 def soup_of_two() -> Policy:
     """The average of the reference and of a policy that has learnt 3 r."""
-    other = policy_of((distribution(reference()).log() + 3 * REWARD).softmax(-1))
+    other = speaking(tilted(3 * REWARD))
     return Policy(averaged([reference().state_dict(), other.state_dict()])["table"])
 
 

@@ -19,18 +19,24 @@ from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
-from .problem import PROMPT, REWARD, distribution, reference, regularised_optimum
-from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group, policy_of
+from .problem import PROMPT, REWARD, distribution, instructed, reference, speaking, tilted
+from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
 
 
 def networks() -> dict[str, Any]:
-    """Every role a recipe may ask for: policies that start as the reference, what DPO learns, and tables of zeros."""
+    """Every role a recipe may ask for: policies that start as the reference, and tables of zeros.
+
+    `dpo` and `reverse` have learnt the reward, and the opposite of it, as DPO does with a `beta` of 1.
+    """
     return {
         "policy": reference(),
         "ref": reference(),
-        "dpo": policy_of(regularised_optimum()),
+        "dpo": speaking(tilted(REWARD)),
+        "reverse": speaking(tilted(-REWARD)),
+        "better": instructed(1.0),
+        "worse": instructed(-1.0),
         "critic": Critic(torch.zeros(1, PREFIXES)),
         "reward": RewardModel(torch.zeros(1, len(ANSWERS))),
     }
@@ -44,7 +50,8 @@ def settling(recipe: Recipe) -> Recipe:
 def from_samples(recipe: Recipe, **others: Policy) -> Policy:
     """The policy after a recipe has learnt from its own samples; `others` stand in for the networks of their roles."""
     found = {**networks(), **others}
-    optimise(settling(recipe), networks=found, generator=TabularGenerator(found["policy"]), prompts=[PROMPT])
+    generator = TabularGenerator(found["policy"])
+    optimise(settling(recipe), networks=found, generator=generator, prompts=[PROMPT], drawer=TabularGenerator)
     policy: Policy = found["policy"]
     return policy
 
@@ -76,7 +83,7 @@ def from_population(
         batch = batch.having(target=targets)
     batch = selected(recipe, batch)
     batch = with_frozen(batch, needs, found, tokens=_WHOLE, temperature=1.0)
-    learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser), Dials(recipe)
+    learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser, compare=recipe.compare), Dials(recipe)
     elsewhere = mismatch(batch)
     for step in range(steps):
         whole = with_mismatched(batch, elsewhere, needs.mismatched, found, tokens=_WHOLE)

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..learning.update import Dials, loss
+from ..batch import Batch
+from ..learning.update import Dials, derived, loss
 from ..recipe import Recipe
 from .distance import PAIRS
 from .learn import from_population
@@ -47,11 +48,6 @@ def learnt(recipe: Recipe, answers: Tensor, probability: Tensor, **how: Any) -> 
     return distribution(from_population(recipe, answers, probability, **how)["policy"])
 
 
-def tilted(worth: Tensor) -> Tensor:
-    """The reference, tilted: pi_ref exp(worth) / Z."""
-    return (distribution(reference()).log() + worth).softmax(-1)
-
-
 def lowest(recipe: Recipe, answers: Tensor, probability: Tensor) -> Tensor:
     """The distribution (64) at which the recipe's objective is lowest, found without tokens, batches or a learner.
 
@@ -66,8 +62,11 @@ def lowest(recipe: Recipe, answers: Tensor, probability: Tensor) -> Tensor:
 
     given = {"mask": torch.ones(*answers.shape, LENGTH), "weight": probability * len(answers), "ref_logp": parts(start)}
 
+    batch = Batch(trunks=(), lengths=torch.full(answers.shape, LENGTH), tensors=given)
+    tensors = derived(recipe, batch, {"logp": parts(start)}, dials)
+
     def objective() -> Tensor:
-        total = loss(recipe, {"logp": parts(free.log_softmax(-1))}, given, dials)
+        total = loss(recipe, {"logp": parts(free.log_softmax(-1))}, tensors, dials)
         (free.grad,) = torch.autograd.grad(total, free)
         return total
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..text import Prompt
-from .tabular import ANSWERS, PREFIXES, TOKENS, Policy, text_of
+from .tabular import ANSWERS, LENGTH, PREFIXES, TOKENS, Policy, text_of
 
 PROMPT = Prompt(text="0")
 BETA = 0.5
@@ -40,10 +40,34 @@ def reference() -> Policy:
     return Policy(torch.randn(1, PREFIXES, TOKENS, generator=source, dtype=torch.float64))
 
 
+def instructed(way: float) -> Policy:
+    """The reference as it answers when it is told something first, and the opposite for the opposite `way`.
+
+    >>> tables = [instructed(way).table for way in (1.0, 0.0, -1.0)]
+    >>> bool(torch.allclose(tables[0] + tables[2], 2 * tables[1]))
+    True
+    """
+    source = torch.Generator().manual_seed(1)
+    push = torch.randn(1, PREFIXES, TOKENS, generator=source, dtype=torch.float64)
+    return Policy(reference().table + way * push)
+
+
 @torch.no_grad()
 def distribution(policy: Policy) -> Tensor:
     """The probability of every answer (64)."""
     return policy.log_answers()[0].exp()
+
+
+def tilted(worth: Tensor) -> Tensor:
+    """The reference, tilted: pi_ref exp(worth) / Z."""
+    return (distribution(reference()).log() + worth).softmax(-1)
+
+
+def speaking(answers: Tensor) -> Policy:
+    """The policy whose answers have these probabilities (64)."""
+    tree = answers.reshape([TOKENS] * LENGTH)
+    begun = [tree.sum(tuple(range(n, LENGTH))).flatten() for n in range(1, LENGTH)] + [answers]
+    return Policy(torch.cat([p.view(-1, TOKENS).log() for p in begun]).unsqueeze(0))
 
 
 def regularised_optimum() -> Tensor:
@@ -53,7 +77,7 @@ def regularised_optimum() -> Tensor:
 
     Rafailov et al. 2023 (arXiv 2305.18290), equation 4.
     """
-    return (distribution(reference()).log() + REWARD / BETA).softmax(-1)
+    return tilted(REWARD / BETA)
 
 
 def best_of_distribution(n: int, drawn: Tensor | None = None) -> Tensor:

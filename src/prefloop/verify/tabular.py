@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batch import Batch
+from ..models.places import Comparison, Places, compared
 from ..recipe import Decoding
 from ..sampling.draw import draw
 from ..text import Group, Prompt, Response
@@ -72,23 +73,34 @@ class Tabular(nn.Module):
 class Policy(Tabular):
     """Logits (prompts 21 4): the next token after every prefix."""
 
-    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+    def outputs(
+        self,
+        batch: Batch,
+        want: Collection[str],
+        *,
+        temperature: float = 1.0,
+        compare: Sequence[Comparison] = (),
+    ) -> dict[str, Tensor]:
         """See `Network.outputs`: `logp` and `entropy`."""
         ids, every = batch["ids"], (self.table / temperature).log_softmax(-1)
         at = (prompt_rows(batch), prefix_rows(ids))
         given = {"logp": every[(*at, ids)], "entropy": -(every.exp() * every).sum(-1)[at]}
-        return {name: given[name] for name in want}
+        found = {name: given[name] for name in want}
+        chosen, own = batch["mask"].bool(), self.places(batch)
+        for comparison in compare:
+            values = compared(comparison, own, temperature=temperature)
+            found[comparison.gives] = torch.zeros(chosen.shape, dtype=values.dtype).masked_scatter(chosen, values)
+        return found
+
+    def places(self, batch: Batch) -> Places:
+        """See `Speaker.places`: the rows are logits already, which a head of ones passes on."""
+        rows = self.table[prompt_rows(batch), prefix_rows(batch["ids"])][batch["mask"].bool()]
+        return Places(hidden=rows, weight=torch.eye(TOKENS, dtype=rows.dtype))
 
     def log_answers(self) -> Tensor:
         """The log-probability of every answer to every prompt (prompts 64), differentiable."""
         steps = self.table.log_softmax(-1)[:, prefix_rows(ANSWERS), ANSWERS]
         return steps.sum(-1)
-
-
-def policy_of(answers: Tensor) -> Policy:
-    """The policy whose answers have these probabilities (64)."""
-    tree = answers.view(TOKENS, TOKENS, TOKENS)
-    return Policy(torch.cat([tree.sum((1, 2)).unsqueeze(0), tree.sum(2), tree.flatten(0, 1)]).log().unsqueeze(0))
 
 
 class Critic(Tabular):
