@@ -30,6 +30,7 @@ from .distance import (
 )
 from .known_answers import KNOWN_ANSWERS
 from .known_corrections import KNOWN_CORRECTIONS
+from .known_degrees import KNOWN_DEGREES
 from .known_distributions import KNOWN_DISTRIBUTIONS
 from .known_pairs import KNOWN_PAIRS
 from .known_policy import KNOWN_POLICY
@@ -145,6 +146,7 @@ def _best_of_n(draws: int = 40_000) -> Verdict:
 KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_CORRECTIONS,
+    **KNOWN_DEGREES,
     **KNOWN_DISTRIBUTIONS,
     **KNOWN_REGIMES,
     **KNOWN_STEPS,
