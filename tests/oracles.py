@@ -14,6 +14,7 @@ from prefloop.objectives import (
     anchored,
     calibration,
     critic,
+    degrees,
     distributions,
     divergences,
     imitation,
@@ -64,6 +65,7 @@ PURE_FUNCTIONS = {
     token_level.tdpo1: ({}, {"beta": 0.7}),
     token_level.tdpo: ({}, {"beta": 0.7, "alpha": 0.3}),
     token_level.distilled: ({},),
+    degrees.degree_told: ({},),
     anchored.nca: ({}, {"beta": 0.7}),
     anchored.apo_zero: ({}, {"beta": 0.7}),
     anchored.apo_down: ({}, {"beta": 0.7}),
@@ -191,6 +193,8 @@ def batch(seed, *, k):
         "better_logp": -normal(p, k, t, mean=1.0).abs(),
         "worse_logp": -normal(p, k, t, mean=1.0).abs(),
         "baseline": normal(p, mean=1.0),
+        "degree_logits": normal(p, k, 3, scale=2.0),
+        "degree": torch.randint(-1, 3, (p, k), generator=source),
     }
 
 

@@ -6,7 +6,7 @@ A piece of a method is a plain function whose positional parameters are names fr
     K  responses to each prompt
     T  token positions of a response
     V  words of the vocabulary
-    D  reward channels (ensemble members, attributes, costs, heads)
+    D  reward channels (ensemble members, attributes, costs, heads), or degrees of an answer
 
 Pairs are K = 2 with the preferred response at index 0. Choices and rankings have the best response first. Feedback on
 single responses is K = 1. A missing response has an all-zero row in `mask`.

@@ -24,7 +24,8 @@ def spo_degree(
     """Learn from pairs, and to tell to which of some degrees key phrases were taken out of the preferred answer.
 
     `loss` is the loss on pairs, DPO at `beta` unless another is given, and `weight` that of the cross-entropy added to
-    it. Key phrases are found by RAKE in English; see `prefloop.feedback.key_content`.
+    it. Key phrases are found by RAKE, in English (`prefloop.feedback.key_content`). The paper lessens a model's output,
+    here it is the preferred answer of the data; the defaults of `weight`, `degrees` and `head` are not the paper's.
     """
     return direct(
         name="spo-degree",
