@@ -29,7 +29,7 @@ SHAPES = (
     ("P", "prompts"),
     ("K", "responses to each prompt"),
     ("T", "token positions of a response"),
-    ("D", "reward channels"),
+    ("D", "reward channels, or degrees of an answer"),
 )
 
 COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {

@@ -15,6 +15,7 @@ from prefloop.objectives import (
     anchored,
     calibration,
     critic,
+    degrees,
     distributions,
     divergences,
     imitation,
@@ -66,6 +67,7 @@ PURE_FUNCTIONS = {
     token_level.tdpo1: ({}, {"beta": 0.7}),
     token_level.tdpo: ({}, {"beta": 0.7, "alpha": 0.3}),
     token_level.distilled: ({},),
+    degrees.degree_told: ({},),
     anchored.nca: ({}, {"beta": 0.7}),
     anchored.apo_zero: ({}, {"beta": 0.7}),
     anchored.apo_down: ({}, {"beta": 0.7}),
@@ -204,6 +206,8 @@ def batch(seed, *, k):
         "dpo_logp": -normal(p, k, t, mean=1.0).abs(),
         "channels": normal(p, k, 3),
         "baseline": normal(p) if seed % 2 else torch.stack([normal(p), paid[:, 0], normal(p, mean=1.0)], -1),
+        "degree_logits": normal(p, k, 3, scale=2.0),
+        "degree": torch.randint(-1, 3, (p, k), generator=source),
     }
 
 

@@ -181,6 +181,15 @@ def doubly_robust(logp, ref_logp, mask, reward, *, loss):
     return term(0, 1) - mean(0, 1) + (statistics.fmean(among) if among else 0.0)
 
 
+def degree_told(degree_logits, degree):
+    costs = [
+        math.log(sum(math.exp(x) for x in logits)) - logits[d]
+        for logits, d in zip(degree_logits, degree, strict=True)
+        if d != -1
+    ]
+    return statistics.fmean(costs) if costs else 0.0
+
+
 def token_agreement(logp, ref_logp, mask, token_reward, *, beta=0.1):
     h = [[beta * (x - r) for x, r in zip(logp[k], ref_logp[k], strict=True)] for k in (0, 1)]
     behind = _total(h[1], mask[1]) - _total(h[0], mask[0])

@@ -28,10 +28,11 @@ SHARED = {
 """How many there are of what a loss is divided by."""
 
 
-def decoder(role, head, seed, dtype=torch.float64):
-    """A random decoder with this head."""
+def decoder(role, head, seed, dtype=torch.float64, degrees=None):
+    """A random decoder with this head, and one that tells so many degrees apart."""
     model = tiny.network("llama", head=head, dtype=dtype, seed=seed)
-    return Decoder(model, tiny.tokenizer(), head=head, name=role)
+    beside = torch.nn.Linear(model.config.hidden_size, degrees, dtype=dtype) if degrees else None
+    return Decoder(model, tiny.tokenizer(), head=head, name=role, degree_head=beside)
 
 
 lasting = cache(decoder)
@@ -42,12 +43,14 @@ def networks(recipe, of=decoder):
     """A decoder for every role that is trained or asked for log-probabilities."""
     needs = plan(recipe)
     roles = (*needs.outputs, *needs.frozen, *needs.beside)
-    return {r: of(r, model.head, seed) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles}
+    declared = [(seed, r, model) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles]
+    return {r: of(r, model.head, seed, degrees=model.degrees) for seed, r, model in declared}
 
 
 def make(recipe):
     """Prompts and answers of several lengths with holes, an answer missing where there may be one, and all opinions."""
-    pairs = plan(recipe).pairwise and not recipe.select and not recipe.draws
+    needs = plan(recipe)
+    pairs = needs.pairwise and not recipe.select and not recipe.draws and not needs.degrees
     batch = tiny.batch(TRUNKS, PAIRS if pairs else LISTS, seed=3)
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
@@ -58,6 +61,7 @@ def make(recipe):
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
         chance=torch.rand(batch.lengths.shape, generator=source, dtype=torch.float64),
+        degree=torch.where(batch.lengths > 0, torch.tensor([0, -1, 1, 2])[:width], -1),
         calibrated=torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),
         mismatched_logp=likelier,
         ref_mismatched_logp=torch.zeros_like(likelier),
@@ -83,7 +87,7 @@ def gradients(recipe, batch, tokens=10**6):
     with contextlib.closing(learner_for(recipe, models, tokens)) as learner:
         tensors = derived(recipe, batch, learner.infer(batch), dials)
         learner.update(batch, lambda outputs: loss(recipe, outputs, tensors, dials))
-    trained = {f"{r}/{n}": p for r in learner.networks for n, p in models[r].model.named_parameters()}
+    trained = {f"{r}/{n}": p for r in learner.networks for n, p in enumerate(models[r].parameters())}
     found = {name: p.grad for name, p in trained.items()}
     for p in trained.values():
         p.grad = None

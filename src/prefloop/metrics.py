@@ -5,7 +5,7 @@ A metric is computed whenever everything its signature names is there. None of t
 
 from collections.abc import Mapping
 
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 from .binding import Bound, bind
@@ -109,6 +109,11 @@ def disliked_gained(
     return _mean(tsum(old_logp - ref_logp, mask), present(mask) & (label <= 0))
 
 
+def degrees_told(degree_logits: Float[Tensor, "P K D"], degree: Int[Tensor, "P K"]) -> float:
+    """Share of the answers with a degree of which the policy tells the right one."""
+    return _mean((degree_logits.argmax(-1) == degree).float(), degree >= 0)
+
+
 def unexplained(value: Float[Tensor, "P K T"], returns: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> float:
     """Share of the variance of the returns that the critic does not explain; above 1 it is worse than a constant."""
     chosen = mask.bool()
@@ -123,7 +128,7 @@ COMPARED: tuple[Bound, ...] = tuple(bind(f) for f in (idle_groups, unexplained))
 """What makes sense of all samples that are learnt from."""
 
 JUDGED: tuple[Bound, ...] = tuple(
-    bind(f) for f in (accuracy, preferred, preferred_gained, liked_gained, disliked_gained)
+    bind(f) for f in (accuracy, preferred, preferred_gained, liked_gained, disliked_gained, degrees_told)
 )
 """What makes sense of judged answers, whoever wrote them."""
 

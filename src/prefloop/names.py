@@ -6,7 +6,7 @@ A piece of a method is a plain function whose positional parameters are names fr
     K  responses to each prompt
     T  token positions of a response
     V  words of the vocabulary
-    D  reward channels (ensemble members, attributes, costs, heads)
+    D  reward channels (ensemble members, attributes, costs, heads), or degrees of an answer
 
 Pairs are K = 2 with the preferred response at index 0. Choices and rankings have the best response first. Feedback on
 single responses is K = 1. A missing response has an all-zero row in `mask`.
@@ -42,6 +42,12 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("logp", "P K T", "policy", "log-probability of each token under the trained policy, differentiable"),
     ("entropy", "P K T", "policy", "entropy of the policy's next-token distribution, differentiable"),
     ("logits", "... V", "policy", "the policy's next-token logits at some places, for functions of `compare` alone"),
+    (
+        "degree_logits",
+        "P K D",
+        "policy",
+        "how far the policy takes each degree for that of the response, differentiable",
+    ),
     ("old_logp", "P K T", "update", "`logp` frozen at the start of the update"),
     ("sampled_logp", "P K T", "sampler", "what the sampler reported when it drew the token"),
     ("mismatched_logp", "P K T", "update", "`old_logp` of the same tokens after another prompt than their own"),
@@ -65,6 +71,12 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("win_rate", "P K", None, "probability of beating the alternatives"),
     ("calibrated", "P K", None, "1 where the response is a draw of the calibration policy; those of `draws` are"),
     ("label", "P K", "feedback", "grade or rank given by people; of thumbs, 1 is up and 0 is down"),
+    (
+        "degree",
+        "P K",
+        "assembler",
+        "how much of its key content the response lacks, 0 for none; -1 where nobody counted",
+    ),
     ("target", "P", "feedback", "soft preference for index 0"),
     ("weight", "P", "feedback", "importance of the example"),
     ("who", "P", "feedback", "which annotator judged it"),
@@ -113,8 +125,8 @@ def frozen_role(name: str) -> str | None:
 def compared_role(name: str) -> str | None:
     """The frozen model a `<role>_logits` name speaks of; `None` for every other name.
 
-    >>> compared_role("ref_logits"), compared_role("logits"), compared_role("ref_logp")
-    ('ref', None, None)
+    >>> compared_role("ref_logits"), compared_role("logits"), compared_role("degree_logits"), compared_role("ref_logp")
+    ('ref', None, None, None)
     """
     role, _, suffix = name.rpartition("_")
-    return role if suffix == "logits" and role else None
+    return role if suffix == "logits" and role not in ("", "degree") else None

@@ -9,7 +9,7 @@ from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, compared_role, frozen_role, lookup
-from .recipe import GIVEN_BY_HEAD, Draws, Head, Model, Recipe
+from .recipe import Draws, Head, Model, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +28,9 @@ class Plan:
 
     `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
     log-probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns
-    from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `old` the
-    outputs to freeze at the start of an update; `mismatched` the model asked for each log-probability after another
+    from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `degrees` how
+    many degrees of the preferred answers it reads, 0 where it does not ask; `old` the outputs to freeze at the start
+    of an update; `mismatched` the model asked for each log-probability after another
     prompt; `drawing` the frozen roles that answer as well; `scorers` the roles that score; `instructions` what each
     frozen role is told before the prompt, of those that are told anything.
     """
@@ -37,6 +38,7 @@ class Plan:
     outputs: dict[str, tuple[str, ...]]
     pairwise: bool
     judged: tuple[str, ...]
+    degrees: int
     frozen: tuple[str, ...]
     beside: tuple[str, ...]
     old: tuple[str, ...]
@@ -80,7 +82,7 @@ class _Planner:
         for role, model in recipe.models.items():
             if not model.train:
                 continue
-            for tensor in GIVEN_BY_HEAD[model.head]:
+            for tensor in model.gives:
                 if tensor in self.trained:
                     raise RecipeError(
                         f"two trained models of `{recipe.name}` give `{tensor}`: {self.trained[tensor]} and {role}. "
@@ -110,6 +112,7 @@ class _Planner:
             judged=tuple(
                 u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
             ),
+            degrees=self._degrees(),
             frozen=frozen,
             beside=beside,
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
@@ -140,6 +143,8 @@ class _Planner:
         else:
             self._provide("label", "data")
             self._provide("target", "data")
+            if "degree_logits" in self.trained:
+                self._provide("degree", "data")
         for name, scorer in recipe.score.items():
             self._known(name, f"score.{name}")
             self._provide(name, scorer.name)
@@ -161,9 +166,13 @@ class _Planner:
             if not read:
                 raise RecipeError(
                     f"the recipe `{recipe.name}` trains the model `{role}` and no objective reads what it gives "
-                    f"({', '.join(GIVEN_BY_HEAD[recipe.models[role].head])}): drop the model or add a Term."
+                    f"({', '.join(recipe.models[role].gives)}): drop the model or add a Term."
                 )
         return outputs
+
+    def _degrees(self) -> int:
+        read = "degree" in self.now and bool(self.now["degree"].consumers)
+        return (self.recipe.models[self.trained["degree_logits"]].degrees or 0) if read else 0
 
     def _instructions(self, read: tuple[str, ...]) -> dict[str, str]:
         told = {role: m.instruction for role, m in self.recipe.models.items() if m.instruction is not None}
@@ -302,6 +311,11 @@ class _Planner:
             return f'Add models={{..., "{source or head}": Model(source="...", head="{head}", train=True)}}.'
         if tensor in ("logp", "entropy", "logits", "old_logp", "mismatched_logp"):
             return 'Add models={..., "policy": Model(source="...", train=True)}.'
+        if tensor in ("degree", "degree_logits"):
+            return (
+                "Let a policy that learns from judged answers tell degrees apart: "
+                'models={..., "policy": Model(source="...", train=True, degrees=4)}, and no `sample`.'
+            )
         if source == "scorer":
             return f'Add score={{"{tensor}": bind(my_reward)}}, a function (prompt, response) -> float.'
         if source == "feedback":

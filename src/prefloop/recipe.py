@@ -49,7 +49,9 @@ class Model:
     bfloat16 model keeps an fp32 master copy in the optimiser. ending: text put after every answer before a `score` head
     reads its last token; it lets a small model sum up what it has read, where the last word of a cut answer does not. A
     checkpoint remembers its own. instruction: what a frozen model is told before the prompt when it is asked for its
-    log-probabilities: as a system message before messages, and with an empty line after it before plain text.
+    log-probabilities: as a system message before messages, and with an empty line after it before plain text. degrees:
+    how many degrees of an answer a second, linear head of a trained language model tells apart (`degree_logits`); it
+    lies in a file of its own beside the checkpoint.
 
     >>> Model(source="policy").train
     False
@@ -62,6 +64,20 @@ class Model:
     dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
     ending: str | None = None
     instruction: str | None = None
+    degrees: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least(2, degrees=self.degrees)
+        if self.degrees is not None and not (self.train and self.head == "lm"):
+            raise RecipeError(
+                f"a model from `{self.source}` is to tell {self.degrees} degrees apart and is no language model that "
+                'is trained: leave out `degrees`, or say train=True, head="lm".'
+            )
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The tensors it gives: those of its head, and of its second one where it has that."""
+        return (*GIVEN_BY_HEAD[self.head], *(("degree_logits",) if self.degrees else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +139,20 @@ class Draws:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """One term of the loss: an objective, its weight, and what it is averaged over (`reduce.weights`)."""
+    """One term of the loss: an objective, its weight, and what it is averaged over (`reduce.weights`).
+
+    first: of the responses to each prompt it sees only so many, the first ones, as a loss on pairs has to where others
+    stand beside the pair.
+    """
 
     objective: Bound
     weight: float | Dial = 1.0
     per: Per | None = None
     constant: float | None = None
+    first: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least(1, first=self.first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

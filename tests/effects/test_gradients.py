@@ -73,7 +73,8 @@ def test_more_padding_does_not_change_the_gradient(recipe, batch, whole):
     answers = int(batch.lengths.shape[1] > 2)
 
     def roomier(name, x):
-        return pad(x, (0, 5, 0, answers) if x.dim() == 3 else (0, answers), value=7 if name == "ids" else 0)
+        nothing = {"ids": 7, "degree": -1}.get(name, 0)
+        return pad(x, (0, 5, 0, answers) if x.dim() == 3 else (0, answers), value=nothing)
 
     room = {n: roomier(n, t) for n, t in batch.tensors.items() if t.dim() > 1}
     wider = replace(batch, lengths=pad(batch.lengths, (0, answers))).having(**room)

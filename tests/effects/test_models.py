@@ -1,5 +1,6 @@
 """Where models come from, how they are loaded and saved, and what is refused."""
 
+import copy
 import hashlib
 import json
 import resource
@@ -21,7 +22,7 @@ from prefloop.batch import assemble
 from prefloop.errors import ModelError, RunError
 from prefloop.loops.networks import load_networks
 from prefloop.models import load as loading
-from prefloop.models.decoder import WithoutAdapter
+from prefloop.models.decoder import Decoder, WithoutAdapter
 from prefloop.models.encode import for_model
 from prefloop.models.load import fetch, load, save
 from prefloop.planning import plan
@@ -391,3 +392,18 @@ def other_tokenizer():
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(json.dumps(inner)), eos_token=tiny.END, unk_token=tiny.UNKNOWN
     )
+
+
+@pytest.mark.parametrize("shape", ["llama", "gemma", "gpt2"])
+def test_a_deep_copy_of_a_decoder_has_all_its_weights_for_itself(shape):
+    """As a reference it would else move along with the policy it was copied from."""
+    first = Decoder(tiny.network(shape), tiny.tokenizer())
+    other = copy.deepcopy(first)
+    batch = tiny.batch((9, 3), [[5, 8], [3, 11]], seed=3)
+    before = first.outputs(batch, ("logp",))["logp"].detach()
+    other.outputs(batch, ("logp",))["logp"].sum().backward()
+    assert all(p.grad is None for p in first.model.parameters())
+    assert all(p.grad is not None for p in other.model.parameters())
+    for p in other.model.parameters():
+        p.data += 0.1
+    assert torch.equal(first.outputs(batch, ("logp",))["logp"], before)

@@ -186,11 +186,10 @@ def loss(recipe: Recipe, outputs: Mapping[str, Tensor], tensors: Mapping[str, Te
     named = {**tensors, **outputs}
     total = torch.zeros((), dtype=next(iter(outputs.values())).dtype)
     for i, term in enumerate(recipe.objective):
-        terms = _called(term.objective, named, dials.knobs(f"objective.{i}.objective", term.objective))
+        seen = {n: t[:, : term.first] if t.dim() > 1 else t for n, t in named.items()} if term.first else named
+        terms = _called(term.objective, seen, dials.knobs(f"objective.{i}.objective", term.objective))
         if not isinstance(terms, Tensor):
             raise RewardError(f"the objective `{term.objective.name}` returned {terms!r}, which is no tensor.")
-        share = weights(
-            terms.shape, named["mask"], per=term.per, constant=term.constant, importance=named.get("weight")
-        )
+        share = weights(terms.shape, seen["mask"], per=term.per, constant=term.constant, importance=seen.get("weight"))
         total = total + dials.get(f"objective.{i}.weight", term.weight) * (share.to(terms) * terms).sum()
     return total

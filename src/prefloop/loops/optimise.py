@@ -26,6 +26,7 @@ from ..sampling.frozen import Drawer, frozen_generator
 from ..sampling.generator import Generator
 from ..scoring.scorer import score, scored
 from ..text import Group, Prompt
+from .degrees import degree, with_degrees
 from .draws import calibrated, with_draws
 from .interrupt import Patience
 from .judged import in_tokens
@@ -193,9 +194,10 @@ def _offline(
     _must_stand_apart((*needs.frozen, *needs.beside, *needs.drawing), needs, networks)
     reader = networks[next(iter(needs.outputs))]
     seed = seed_of(recipe.seed, "draws")
-    groups = with_draws(recipe, in_tokens(judged, reader), networks, drawer, seed=seed, reader=reader)
+    groups = with_degrees(in_tokens(judged, reader), needs.degrees, reader=reader)
+    groups = with_draws(recipe, groups, networks, drawer, seed=seed, reader=reader)
     data = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
-    data = data.having(**calibrated(recipe, groups))
+    data = data.having(**calibrated(recipe, groups), **degree(data, needs.degrees))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
     data = selected(recipe, scored(data, recipe.score, groups, networks))

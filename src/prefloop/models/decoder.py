@@ -6,6 +6,9 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
     value        AutoModelForTokenClassification      value, before a token  (P K T)
     token_score  AutoModelForTokenClassification      token_score, after it  (P K T)
     score        AutoModelForSequenceClassification   score                  (P K)
+
+A language model that is trained may have a second head, a linear layer of our own beside the stock model: degree_logits
+(P K D), at the last token of a response.
 """
 
 from __future__ import annotations
@@ -38,9 +41,18 @@ class Decoder:
     `version` names the weights: it changes with every optimiser step, and every response records it.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, head: Head = "lm", name: str = "model") -> None:
-        """Wrap a loaded transformers (or peft) model."""
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        head: Head = "lm",
+        name: str = "model",
+        degree_head: nn.Linear | None = None,
+    ) -> None:
+        """Wrap a loaded transformers (or peft) model, with the layer that tells degrees apart where it has one."""
         self.model, self.tokenizer, self.head, self.name = model, tokenizer, head, name
+        self.degree_head = degree_head
         self.version = f"{name}@0"
         stock = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._stock = stock
@@ -64,15 +76,19 @@ class Decoder:
 
     def digest(self) -> str:
         """A hash of all that this model's numbers depend on: its configuration, its weights and its adapter's."""
-        return _digest(self._stock.config, self.model.state_dict())
+        beside = {f"degree_head.{n}": w for n, w in self.degree_head.state_dict().items()} if self.degree_head else {}
+        return _digest(self._stock.config, {**self.model.state_dict(), **beside})
 
     def new_head(self) -> list[nn.Parameter]:
         """The weights of a head that did not come with the pretrained model."""
-        return [] if self.head == "lm" else list(self._score_layer().parameters())
+        return self._beside() if self.head == "lm" else list(self._score_layer().parameters())
+
+    def _beside(self) -> list[nn.Parameter]:
+        return list(self.degree_head.parameters()) if self.degree_head else []
 
     def parameters(self) -> list[nn.Parameter]:
         """The weights that are trained."""
-        return [p for p in self.model.parameters() if p.requires_grad]
+        return [p for p in self.model.parameters() if p.requires_grad] + self._beside()
 
     def hidden(self, ids: Tensor, positions: Tensor, tree: Tree) -> Tensor:
         """Final hidden states (N d) of one packed row of tokens."""
@@ -135,7 +151,7 @@ class Decoder:
         Log-probabilities and entropies are those of the distribution at `temperature`, and so is what the comparisons
         are shown.
         """
-        foreign = set(want) - set(GIVEN_BY_HEAD[self.head])
+        foreign = set(want) - {*GIVEN_BY_HEAD[self.head], *(["degree_logits"] if self.degree_head else [])}
         if foreign:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
         longest = batch["ids"].shape[-1]
@@ -147,26 +163,33 @@ class Decoder:
             full[:, : chosen.shape[1]] = full[:, : chosen.shape[1]].masked_scatter(chosen, values)
             return full.view(*batch["mask"].shape)
 
+        def at_ends(read: Callable[[Tensor], Tensor]) -> Tensor:
+            """What is read at the last token of every response, on P K; 0 for a missing one."""
+            lengths = batch.lengths.flatten().to(self.device)
+            there = lengths > 0
+            ends = tree.slot.gather(1, (lengths - 1).clamp(min=0)[:, None]).squeeze(1)
+            values = read(hidden[ends[there]])
+            full = values.new_zeros(len(there), *values.shape[1:])
+            full[there] = values
+            return full.view(*batch.lengths.shape, *values.shape[1:])
+
         if self.head == "lm":
             own = self._places(hidden[tree.before[chosen]])
             found = {c.gives: spread(compared(c, own, temperature=temperature)) for c in compare}
-            if want:
+            if self.degree_head and "degree_logits" in want:
+                found["degree_logits"] = _whole(at_ends(self.degree_head))
+            if set(want) - {"degree_logits"}:
                 target = ids[tree.slot[chosen]]
                 logp, entropy = token_logprobs(own.hidden, own.weight, own.bias, target, temperature=temperature)
                 found |= {n: spread(v) for n, v in (("logp", logp), ("entropy", entropy)) if n in want}
             return found
         if self.head == "score":
-            lengths = batch.lengths.flatten().to(self.device)
-            there = lengths > 0
-            ends = tree.slot.gather(1, (lengths - 1).clamp(min=0)[:, None]).squeeze(1)
-            values = self._scores(hidden[ends[there]])
-            return {"score": values.new_zeros(there.shape).masked_scatter(there, values).view_as(batch.lengths)}
+            return {"score": at_ends(self._scores)}
         at = tree.before if self.head == "value" else tree.slot
         return {self.head: spread(self._scores(hidden[at[chosen]]))}
 
     def _scores(self, hidden: Tensor) -> Tensor:
-        scores: Tensor = self._score_layer()(hidden).squeeze(-1)
-        return scores.to(torch.promote_types(scores.dtype, torch.float32))
+        return _whole(self._score_layer()(hidden).squeeze(-1))
 
     def _score_layer(self) -> nn.Module:
         layer = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)
@@ -175,6 +198,11 @@ class Decoder:
                 f"{type(self._stock).__name__} has no `score` or `classifier` layer to read a number from."
             )
         return layer
+
+
+def _whole(x: Tensor) -> Tensor:
+    """At least in fp32, as losses want it."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _digest(config: Any, weights: Mapping[str, Tensor]) -> str:

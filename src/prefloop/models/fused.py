@@ -9,6 +9,7 @@ inputs. A stock module is replaced only if it is seen to compute the same.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -56,15 +57,30 @@ def _fuse_norm(module: nn.Module) -> None:
     with torch.no_grad():
         wanted = module(x)
         if _same(rms_norm(x, weight, eps), wanted):
-            module.forward = lambda x: rms_norm(x, module.weight, eps)  # type: ignore[arg-type]
+            module.forward = partial(_plain_norm, module, eps)
         elif _same(rms_norm(x, 1 + weight, eps), wanted):  # Gemma's
-            module.forward = lambda x: rms_norm(x, 1 + module.weight, eps)  # type: ignore[arg-type, operator]
+            module.forward = partial(_gemma_norm, module, eps)
 
 
 def _fuse_gated(module: Any) -> None:
     t = torch.linspace(-5, 5, 64)
     if _same(module.act_fn(t), nn.functional.silu(t)):
-        module.forward = lambda x: module.down_proj(swiglu(module.gate_proj(x), module.up_proj(x)))
+        module.forward = partial(_gated_forward, module)
+
+
+# A deep copy of a module copies what a `partial` holds and reads its own weights; a closure would keep the first ones.
+
+
+def _plain_norm(module: Any, eps: float, x: Tensor) -> Tensor:
+    return rms_norm(x, module.weight, eps)
+
+
+def _gemma_norm(module: Any, eps: float, x: Tensor) -> Tensor:
+    return rms_norm(x, 1 + module.weight, eps)
+
+
+def _gated_forward(module: Any, x: Tensor) -> Tensor:
+    return module.down_proj(swiglu(module.gate_proj(x), module.up_proj(x)))  # type: ignore[no-any-return]
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

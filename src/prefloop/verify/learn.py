@@ -20,7 +20,7 @@ from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
 from .problem import PROMPT, REWARD, distribution, instructed, reference, speaking, tilted
-from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, group
+from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, Telling, group
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
 
@@ -63,6 +63,7 @@ def from_population(
     *,
     labels: Tensor | None = None,
     targets: Tensor | None = None,
+    degree: Tensor | None = None,
     drawn: Sequence[Response] = WHOLE,
     steps: int = 150,
 ) -> dict[str, Any]:
@@ -70,7 +71,8 @@ def from_population(
 
     answers: places in `drawn` (rows K), the best first where they are judged. probability: of each row. labels: what
     people said of each answer (rows K), targets: how strongly they prefer the first (rows), for a recipe that reads it.
-    Without a probability the rows are the policy's own samples, in each step as probable as it makes them then.
+    Without a probability the rows are the policy's own samples, in each step as probable as it makes them then. degree:
+    what each answer lacks (rows K), for a policy that is to tell.
     """
     said = [()] * len(answers) if labels is None else labels.tolist()
     groups = [group(PROMPT, [drawn[i] for i in row], ls) for row, ls in zip(answers.tolist(), said, strict=True)]
@@ -81,6 +83,9 @@ def from_population(
     )
     if targets is not None:
         batch = batch.having(target=targets)
+    if degree is not None:
+        batch = batch.having(degree=degree)
+        found["policy"] = Telling(found["policy"].table, needs.degrees)
     batch = selected(recipe, batch)
     batch = with_frozen(batch, needs, found, tokens=_WHOLE, temperature=1.0)
     learner, dials = LocalLearner(found, needs.outputs, recipe.optimiser, compare=recipe.compare), Dials(recipe)

@@ -103,6 +103,29 @@ class Policy(Tabular):
         return steps.sum(-1)
 
 
+class Telling(Policy):
+    """A policy that has a second table, logits (prompts 64 degrees): what every answer is taken to lack."""
+
+    def __init__(self, start: Tensor, degrees: int) -> None:
+        """The policy of these logits, to which every degree is as likely."""
+        super().__init__(start)
+        self.degrees = nn.Parameter(torch.zeros(len(start), len(ANSWERS), degrees, dtype=self.table.dtype))
+
+    def outputs(
+        self,
+        batch: Batch,
+        want: Collection[str],
+        *,
+        temperature: float = 1.0,
+        compare: Sequence[Comparison] = (),
+    ) -> dict[str, Tensor]:
+        """See `Network.outputs`: `degree_logits` as well."""
+        others = [name for name in want if name != "degree_logits"]
+        told = self.degrees[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])]
+        found = super().outputs(batch, others, temperature=temperature, compare=compare)
+        return {**found, "degree_logits": told} if "degree_logits" in want else found
+
+
 class Critic(Tabular):
     """Values (prompts 21): what is to come after every prefix."""
 
