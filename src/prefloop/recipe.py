@@ -104,6 +104,29 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """What becomes of a reward function that fails.
+
+    attempts: how often it is called for one answer, with a pause of 1, 2, 4, ... seconds, before it counts as failed.
+    Only what may pass is tried again: no answer in time, an `OSError`, as of a connection, and what libraries raise of
+    their own. Python's other errors, such as a KeyError, are mistakes in the function. timeout: seconds a call may
+    take; without it, any time. failed: the run stops, or the step skips the prompt with all its answers; a step in
+    which every prompt fails stops the run all the same.
+
+    >>> Scoring(timeout=30).attempts
+    3
+    """
+
+    attempts: int = 3
+    timeout: float | None = None
+    failed: Literal["stop", "skip"] = "stop"
+
+    def __post_init__(self) -> None:
+        _at_least(1, attempts=self.attempts)
+        _above_zero(timeout=self.timeout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
     """Answers that a frozen model adds to those of each prompt, put last and marked `calibrated`.
 
@@ -183,8 +206,10 @@ class Recipe:
     compare: functions of the policy's whole next-token distribution and frozen models', one number a token; what they
     give is differentiated, and only objectives read it. draws: answers of a frozen model, beside those of the policy or
     of the data. steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`.
-    checkpoint: steps between two states on disk. data: where the judged answers are, as the `source` of `Data` or with
-    all it can say.
+    checkpoint: steps between two states on disk. kl_budget: KL(policy || ref) in nats per response, estimated on the
+    samples of a step, beyond which an online run stops and goes back to its last weights within it. scoring: what
+    becomes of a reward that fails. data: where the judged answers are, as the `source` of `Data` or with all it can
+    say.
     """
 
     name: str
@@ -195,6 +220,7 @@ class Recipe:
     sample: Sample | None = None
     draws: Draws | None = None
     score: Mapping[str, Bound] = field(default_factory=dict)
+    scoring: Scoring = field(default_factory=Scoring)
     select: tuple[Bound, ...] = ()
     derive: tuple[Bound, ...] = ()
     compare: tuple[Bound, ...] = ()
@@ -206,6 +232,7 @@ class Recipe:
     passes: int = 1
     minibatches: int = 1
     checkpoint: int = 25
+    kl_budget: float | None = None
     prompts: str | None = None
     data: str | Data | None = None
     seed: int = 0
@@ -213,9 +240,16 @@ class Recipe:
     def __post_init__(self) -> None:
         counts = ("batch", "steps", "epochs", "passes", "minibatches", "checkpoint")
         _at_least(1, **{name: getattr(self, name) for name in counts})
+        _above_zero(kl_budget=self.kl_budget)
 
 
 def _at_least(lowest: int, **numbers: float | None) -> None:
     for name, number in numbers.items():
         if isinstance(number, (int, float)) and not number >= lowest:
             raise RecipeError(f"`{name}` is {number}: it is at least {lowest}.")
+
+
+def _above_zero(**numbers: float | None) -> None:
+    for name, number in numbers.items():
+        if isinstance(number, (int, float)) and not number > 0:
+            raise RecipeError(f"`{name}` is {number}: it is above 0.")
