@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from prefloop.binding import bind, gives
+from prefloop.binding import bind
 from prefloop.errors import RecipeError, RewardError, RunError
 from prefloop.loops.optimise import optimise
 from prefloop.loops.progress import Silent
@@ -23,7 +23,7 @@ from prefloop.text import Prompt
 from prefloop.verify.distance import paid
 from prefloop.verify.learn import networks
 from prefloop.verify.problem import PROMPT, distribution, reference, rises
-from prefloop.verify.tabular import TabularGenerator
+from prefloop.verify.tabular import WHOLE, TabularGenerator, group
 from small import PROMPTS, small
 
 
@@ -263,6 +263,24 @@ def test_a_greedy_answer_that_cannot_be_paid_leaves_its_prompt_out(pauses):
     assert math.isfinite(story.metrics[0]["loss"])
 
 
+def test_judged_answers_whose_reward_fails_are_left_out_of_what_is_learnt_and_told(pauses):
+    judge = Judge(1, error=KeyError)
+
+    def asked(prompt, response):
+        return judge(prompt, response)
+
+    pairs = [group(PROMPT, [WHOLE[2 * i], WHOLE[2 * i + 1]]) for i in range(3)]
+    recipe = replace(method("dpo")(batch=1), score={"reward": bind(asked)})
+    told = []
+    optimise(
+        replace(recipe, scoring=Scoring(failed="skip"), steps=4),
+        networks=networks(),
+        judged=pairs,
+        on_step=lambda step, metrics, groups: told.append((metrics["tokens"], groups[0].texts)),
+    )
+    assert {texts for _, texts in told} == {pairs[1].texts, pairs[2].texts}
+
+
 def test_a_reward_that_fails_for_every_prompt_of_a_step_stops_the_run_all_the_same(pauses):
     with pytest.raises(RewardError, match=r"in 3 attempts\. So it went for every prompt of the step\."):
         Story(judged_by(Judge(*range(5, 99)), failed="skip")).go()
@@ -432,11 +450,6 @@ def test_a_critic_that_runs_away_is_named_in_a_run():
     away = replace(recipe, objective=(clipped, replace(value, weight=-1.0)), steps=STEPS + 2)
     assert [s for s in Story(away).go().heard.said if "the critic explained nothing" in s]
     assert Story(replace(recipe, optimiser=Optimiser(lr=0.05), batch=16, steps=STEPS + 2)).go().heard.said == []
-
-
-@gives("reward")
-def same(reward):
-    return reward
 
 
 def alike(prompt, response):

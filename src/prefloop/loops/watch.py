@@ -35,8 +35,8 @@ def signs(recipe: Recipe) -> tuple[Sign, ...]:
             metric="sampler_gap",
             level=GAP,
             steps=1,
-            what=f"Sampler and trainer differ by {GAP:g} nats a token or more on average (`sampler_gap`): check that both "
-            "have the same weights, precision and temperature.",
+            what=f"Sampler and trainer differ by {GAP:g} nats a token or more on average (`sampler_gap`): check that "
+            "both have the same weights, precision and temperature.",
         ),
         Sign(
             metric="truncated",
