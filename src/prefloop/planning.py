@@ -9,7 +9,7 @@ from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, compared_role, frozen_role, lookup
-from .recipe import GIVEN_BY_HEAD, Draws, Head, Model, Recipe
+from .recipe import GIVEN_BY_HEAD, Draws, Head, Mix, Model, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,9 @@ class _Planner:
             self._compare(bound)
         for term in recipe.objective:
             self._consume(term.objective)
+        if recipe.mix is not None:
+            self._check_mix(recipe.mix)
+            self._consume(recipe.mix.term.objective)
         if recipe.kl_budget is not None:
             self._check_budget()
             self._read("ref_logp", "kl_budget")
@@ -210,6 +213,19 @@ class _Planner:
             raise RecipeError(
                 f"`{self.recipe.name}` has a `kl_budget`, which is measured on a trained policy's own samples, and it "
                 "draws none: leave the budget out."
+            )
+
+    def _check_mix(self, mix: Mix) -> None:
+        if self.recipe.sample is None:
+            raise RecipeError(
+                f"`{self.recipe.name}` learns from judged answers already, and has a `mix` of them: add a Term to its "
+                "`objective`."
+            )
+        foreign = set(mix.term.objective.inputs) - {"logp", "entropy", "mask"}
+        if foreign:
+            raise RecipeError(
+                f"`{mix.term.objective.name}` stands in `mix` and asks for `{min(foreign)}`: of judged answers beside "
+                "the samples there is `logp`, `entropy` and `mask`, as `nll` reads them."
             )
 
     def _check_draws(self, draws: Draws) -> None:

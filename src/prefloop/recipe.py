@@ -155,6 +155,27 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """Judged answers that a recipe which samples learns from as well, at each of its optimiser steps.
+
+    Of each judged group the preferred answer is read. `term` is what is minimised of them, a function of what the
+    policy alone gives; `batch` how many groups a step takes. With `nll` it is the pretraining mix of PPO-ptx (Ouyang et
+    al. 2022, arXiv 2203.02155, equation 2), and `term.weight` its coefficient, here of a mean over tokens.
+
+    >>> from prefloop.objectives.imitation import nll
+    >>> from prefloop.binding import bind
+    >>> Mix(term=Term(objective=bind(nll), weight=0.5)).batch
+    8
+    """
+
+    term: Term
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        _at_least(1, batch=self.batch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Optimiser:
     """AdamW with gradient clipping by global norm.
 
@@ -205,11 +226,11 @@ class Recipe:
 
     compare: functions of the policy's whole next-token distribution and frozen models', one number a token; what they
     give is differentiated, and only objectives read it. draws: answers of a frozen model, beside those of the policy or
-    of the data. steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`.
-    checkpoint: steps between two states on disk. kl_budget: KL(policy || ref) in nats per response, estimated on the
-    samples of a step, beyond which an online run stops and goes back to its last weights within it. scoring: what
-    becomes of a reward that fails. data: where the judged answers are, as the `source` of `Data` or with all it can
-    say.
+    of the data. scoring: what becomes of a reward that fails. mix: judged answers to learn from beside the samples.
+    steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
+    between two states on disk. kl_budget: KL(policy || ref) in nats per response, estimated on the samples of a step,
+    beyond which an online run stops and goes back to its last weights within it. data: where the judged answers are, as
+    the `source` of `Data` or with all it can say.
     """
 
     name: str
@@ -225,6 +246,7 @@ class Recipe:
     derive: tuple[Bound, ...] = ()
     compare: tuple[Bound, ...] = ()
     objective: tuple[Term, ...] = ()
+    mix: Mix | None = None
     optimiser: Optimiser = field(default_factory=Optimiser)
     batch: int = 8
     steps: int | None = None

@@ -66,6 +66,8 @@ def optimise(
 ) -> None:
     """Run a recipe: online on `prompts` with a `generator`, offline on `judged` groups (best response first).
 
+    A recipe with a `mix` takes both.
+
     The networks are trained in place. With a `folder` the state is written there every `recipe.checkpoint` steps, when
     Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from. `drawer`
     makes of the frozen model of the recipe's `draws` what draws its answers. What looks wrong is said to `progress`
@@ -86,6 +88,7 @@ def optimise(
         draw = _offline(recipe, needs, networks, judged, temperature, drawer)
         steps = recipe.steps or math.ceil((recipe.epochs or 1) * len(judged) / recipe.batch)
 
+    mixed = _mixed(recipe, judged, networks)
     training = Training(recipe, needs, networks, temperature=temperature, folder=folder)
     shown = progress or Silent()
     watch = Watch(recipe, lambda text: shown.say(f"warning: {text}"))
@@ -96,7 +99,7 @@ def optimise(
             began = time.monotonic()
             with _kept(training, step):
                 drawn = draw(step)
-            metrics = training.learn(drawn.batch, step=step, steps=steps)
+            metrics = training.learn(drawn.batch, mixed(step), step=step, steps=steps)
             metrics |= {"tokens": float(sum(drawn.batch.tokens)), "seconds": time.monotonic() - began, **drawn.metrics}
             ended = training.budget.end(step, metrics)
             on_step(step, {**metrics, OVER: 1.0} if ended else metrics, drawn.groups)
@@ -170,6 +173,22 @@ def _online(
         return Drawn(batch=batch, groups=groups, metrics=metrics)
 
     return draw
+
+
+def _mixed(recipe: Recipe, judged: Sequence[Group], networks: Mapping[str, Any]) -> Callable[[int], Batch | None]:
+    """Draws, for each step, the preferred answers that a recipe's `mix` takes."""
+    mix = recipe.mix
+    if mix is None:
+        return lambda step: None
+    if not judged:
+        raise DataError(
+            f"`{recipe.name}` mixes judged answers in and was given none: say where they are, for example "
+            "--set data=written.jsonl."
+        )
+    policy = networks[next(role for role, m in recipe.models.items() if m.train and m.head == "lm")]
+    first = [replace(g, responses=g.responses[:1], labels=g.labels[:1], target=None) for g in judged]
+    data = teaching(assemble(in_tokens(first, policy)), pairwise=False).without("sampled_logp", "label")
+    return lambda step: data.take(endless(len(data), mix.batch, step, recipe.seed, "mix"))
 
 
 def _ends(groups: Sequence[Group]) -> dict[str, float]:

@@ -38,13 +38,16 @@ class Training:
             self.budget.restore(tensors, facts)
             self.dials.now, self.first = facts["dials"], facts["step"]
 
-    def learn(self, batch: Batch, *, step: int, steps: int) -> dict[str, float]:
-        """Learn from the batch of a step, of which a selection may have left nothing; the metrics."""
+    def learn(self, batch: Batch, mixed: Batch | None, *, step: int, steps: int) -> dict[str, float]:
+        """Learn from the batch of a step, of which a selection may have left nothing; the metrics.
+
+        `mixed` are the judged answers that are learnt from beside it.
+        """
         self.budget.begin()
         if not len(batch):
             return {}
         seed = seed_of(self.recipe.seed, "minibatches", step)
-        metrics = update(self.recipe, self.learner, batch, self.dials, seed=seed)
+        metrics = update(self.recipe, self.learner, batch, self.dials, seed=seed, mixed=mixed)
         self.dials.turn(step=step, steps=steps, metrics=metrics)
         return metrics
 
