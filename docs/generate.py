@@ -46,6 +46,8 @@ COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
     "steps": ("1 or more", "batches in all", lambda r: r.steps),
     "passes": ("1 or more", "passes over a batch of samples", lambda r: r.passes),
     "minibatches": ("1 to `batch`", "optimiser steps in a pass", lambda r: r.minibatches),
+    "ptx": ("0 or more", "weight of the answers mixed in; may be a dial", lambda r: r.mix and r.mix.term.weight),
+    "mixed": ("1 or more", "answers mixed into a step", lambda r: r.mix and r.mix.batch),
     "draws": ("2 or more", "answers of the reference, beside each pair", lambda r: r.draws and r.draws.k),
     "max_tokens": (
         "1 or more",
@@ -138,8 +140,10 @@ def page(name: str, make: Callable[..., Recipe], needs: Sequence[str]) -> str:
 def _data(name: str, recipe: Recipe) -> str:
     """What a method learns from, and what becomes of every form of judgement."""
     if recipe.sample is not None:
+        beside = " and texts that people wrote, of which the preferred ones are read" if recipe.mix else ""
+        files = "--set prompts=FILE" + (" --set data=FILE" if recipe.mix else "")
         return (
-            f"Prompts, which it answers itself: `prefloop run {name} --set prompts=FILE`. See [use your own model and "
+            f"Prompts, which it answers itself{beside}: `prefloop run {name} {files}`. See [use your own model and "
             "prompts](../how-to/your-own-model-and-prompts.md)."
         )
     told = {form: wanted(plan(recipe), form) for form in get_args(Form)}
@@ -194,6 +198,7 @@ def _parts(recipe: Recipe) -> dict[str, Sequence[Bound]]:
         "derive": recipe.derive,
         "compare": recipe.compare,
         "objective": [piece for t in recipe.objective for piece in (t.objective, *t.objective.inner)],
+        "mix": [recipe.mix.term.objective] if recipe.mix else [],
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from .ops import present
 from .text import Group
 
 
@@ -142,3 +143,18 @@ def assemble(groups: Sequence[Group]) -> Batch:
     if len(targets) == len(groups):
         batch = batch.having(target=torch.tensor(targets))
     return batch
+
+
+def teaching(batch: Batch, *, pairwise: bool) -> Batch:
+    """The prompts that have an answer with tokens to learn from; of pairs, those whose answers both have some.
+
+    An answer without any counts as missing, and a pair with one missing would be a comparison with nothing.
+
+    >>> mask = torch.tensor([[[1], [0]], [[0], [0]]])
+    >>> batch = Batch(trunks=(torch.tensor([1]),) * 2, lengths=mask.sum(-1), tensors={"mask": mask})
+    >>> len(teaching(batch, pairwise=False)), len(teaching(batch, pairwise=True))
+    (1, 0)
+    """
+    there = present(batch["mask"])
+    serves = there[:, :2].all(-1) if pairwise else there.any(-1)
+    return batch if bool(serves.all()) else batch.take(serves.nonzero().flatten().tolist())

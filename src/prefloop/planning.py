@@ -9,7 +9,7 @@ from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, compared_role, frozen_role, lookup
-from .recipe import Draws, Head, Model, Recipe
+from .recipe import Draws, Head, Mix, Model, Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,11 @@ class Plan:
     def roles(self) -> tuple[str, ...]:
         """Every model that is loaded."""
         return tuple(dict.fromkeys((*self.outputs, *self.frozen, *self.beside, *self.drawing, *self.scorers)))
+
+    @property
+    def corrects(self) -> bool:
+        """Whether it reads what the sampler thought of its tokens, as a correction for other weights does."""
+        return any(row.tensor == "sampled_logp" for row in self.rows)
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -102,6 +107,12 @@ class _Planner:
             self._compare(bound)
         for term in recipe.objective:
             self._consume(term.objective)
+        if recipe.mix is not None:
+            self._check_mix(recipe.mix)
+            self._consume(recipe.mix.term.objective)
+        if recipe.kl_budget is not None:
+            self._check_budget()
+            self._read("ref_logp", "kl_budget")
         outputs = self._outputs()
         used = [u.tensor for u in self.uses]
         frozen = tuple(dict.fromkeys(r for t in used if (r := frozen_role(t))))
@@ -208,6 +219,26 @@ class _Planner:
                 "and there is nothing to learn: raise `sample.decoding.temperature`."
             )
 
+    def _check_budget(self) -> None:
+        if self.recipe.sample is None or "logp" not in self.trained:
+            raise RecipeError(
+                f"`{self.recipe.name}` has a `kl_budget`, which is measured on a trained policy's own samples, and it "
+                "draws none: leave the budget out."
+            )
+
+    def _check_mix(self, mix: Mix) -> None:
+        if self.recipe.sample is None:
+            raise RecipeError(
+                f"`{self.recipe.name}` learns from judged answers already, and has a `mix` of them: add a Term to its "
+                "`objective`."
+            )
+        foreign = set(mix.term.objective.inputs) - {"logp", "entropy", "mask"}
+        if foreign:
+            raise RecipeError(
+                f"`{mix.term.objective.name}` stands in `mix` and asks for `{min(foreign)}`: of judged answers beside "
+                "the samples there is `logp`, `entropy` and `mask`, as `nll` reads them."
+            )
+
     def _check_draws(self, draws: Draws) -> None:
         models, name = self.recipe.models, self.recipe.name
         frozen = [r for r, m in models.items() if not m.train and m.head == "lm"]
@@ -270,18 +301,21 @@ class _Planner:
                     f"`{bound.name}` asks for `{tensor}`, which is as long as the vocabulary: put a function that "
                     "makes one number of it for each token in `compare`, as `kl_from_reference`, and read that."
                 )
-            if tensor not in self.now:
-                self._provide(tensor, self._unasked(tensor, bound))
-            self.now[tensor].consumers.append(bound.name)
+            self._read(tensor, bound.name)
 
-    def _unasked(self, tensor: str, bound: Bound) -> str:
+    def _read(self, tensor: str, by: str) -> None:
+        if tensor not in self.now:
+            self._provide(tensor, self._unasked(tensor, by))
+        self.now[tensor].consumers.append(by)
+
+    def _unasked(self, tensor: str, by: str) -> str:
         """Who provides a tensor that no earlier piece of the recipe gave."""
-        self._known(tensor, bound.name)
+        self._known(tensor, by)
         models = self.recipe.models
         if tensor in self.trained:
             return self.trained[tensor]
         if tensor.endswith("mismatched_logp") and self.recipe.sample is not None:
-            raise RecipeError(f"`{bound.name}` asks for `{tensor}`, and only judged data has it: leave out `sample`.")
+            raise RecipeError(f"`{by}` asks for `{tensor}`, and only judged data has it: leave out `sample`.")
         if tensor == "mismatched_logp" and "logp" in self.trained:
             return f"{self.trained['logp']}, after another prompt"
         if tensor in ("old_logp", "old_value") and tensor.removeprefix("old_") in self.trained:
@@ -292,11 +326,11 @@ class _Planner:
                 return role
             frozen = [r for r, m in models.items() if not m.train and m.head == "lm"]
             raise RecipeError(
-                f"`{bound.name}` asks for `{tensor}`, and the recipe `{self.recipe.name}` has no frozen model named "
+                f"`{by}` asks for `{tensor}`, and the recipe `{self.recipe.name}` has no frozen model named "
                 f"`{role}` (frozen language models declared: {', '.join(frozen) or 'none'}). "
                 f'Add models={{..., "{role}": Model(source="policy")}}.'
             )
-        raise RecipeError(f"`{bound.name}` asks for `{tensor}`, and nobody provides it. {self._hint(tensor)}")
+        raise RecipeError(f"`{by}` asks for `{tensor}`, and nobody provides it. {self._hint(tensor)}")
 
     def _hint(self, tensor: str) -> str:
         source = VOCABULARY[tensor].source

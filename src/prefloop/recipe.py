@@ -120,6 +120,29 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """What becomes of a reward function that fails.
+
+    attempts: how often it is called for one answer, with a pause of 1, 2, 4, ... seconds, before it counts as failed.
+    Only what may pass is tried again: no answer in time, an `OSError`, as of a connection, and what libraries raise of
+    their own. Python's other errors, such as a KeyError, are mistakes in the function. timeout: seconds a call may
+    take; without it, any time. failed: the run stops, or the step skips the prompt with all its answers; a step in
+    which every prompt fails stops the run all the same.
+
+    >>> Scoring(timeout=30).attempts
+    3
+    """
+
+    attempts: int = 3
+    timeout: float | None = None
+    failed: Literal["stop", "skip"] = "stop"
+
+    def __post_init__(self) -> None:
+        _at_least(1, attempts=self.attempts)
+        _above_zero(timeout=self.timeout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draws:
     """Answers that a frozen model adds to those of each prompt, put last and marked `calibrated`.
 
@@ -153,6 +176,27 @@ class Term:
 
     def __post_init__(self) -> None:
         _at_least(1, first=self.first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """Judged answers that a recipe which samples learns from as well, at each of its optimiser steps.
+
+    Of each judged group the preferred answer is read. `term` is what is minimised of them, a function of what the
+    policy alone gives; `batch` how many groups a step takes. With `nll` it is the pretraining mix of PPO-ptx (Ouyang et
+    al. 2022, arXiv 2203.02155, equation 2), and `term.weight` its coefficient, here of a mean over tokens.
+
+    >>> from prefloop.objectives.imitation import nll
+    >>> from prefloop.binding import bind
+    >>> Mix(term=Term(objective=bind(nll), weight=0.5)).batch
+    8
+    """
+
+    term: Term
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        _at_least(1, batch=self.batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +250,11 @@ class Recipe:
 
     compare: functions of the policy's whole next-token distribution and frozen models', one number a token; what they
     give is differentiated, and only objectives read it. draws: answers of a frozen model, beside those of the policy or
-    of the data. steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`.
-    checkpoint: steps between two states on disk. data: where the judged answers are, as the `source` of `Data` or with
-    all it can say.
+    of the data. scoring: what becomes of a reward that fails. mix: judged answers to learn from beside the samples.
+    steps: batches in all. epochs: passes over the data, for offline recipes, in place of `steps`. checkpoint: steps
+    between two states on disk. kl_budget: KL(policy || ref) in nats per response, estimated on the samples of a step,
+    beyond which an online run stops and goes back to its last weights within it. data: where the judged answers are, as
+    the `source` of `Data` or with all it can say.
     """
 
     name: str
@@ -219,10 +265,12 @@ class Recipe:
     sample: Sample | None = None
     draws: Draws | None = None
     score: Mapping[str, Bound] = field(default_factory=dict)
+    scoring: Scoring = field(default_factory=Scoring)
     select: tuple[Bound, ...] = ()
     derive: tuple[Bound, ...] = ()
     compare: tuple[Bound, ...] = ()
     objective: tuple[Term, ...] = ()
+    mix: Mix | None = None
     optimiser: Optimiser = field(default_factory=Optimiser)
     batch: int = 8
     steps: int | None = None
@@ -230,6 +278,7 @@ class Recipe:
     passes: int = 1
     minibatches: int = 1
     checkpoint: int = 25
+    kl_budget: float | None = None
     prompts: str | None = None
     data: str | Data | None = None
     seed: int = 0
@@ -237,9 +286,16 @@ class Recipe:
     def __post_init__(self) -> None:
         counts = ("batch", "steps", "epochs", "passes", "minibatches", "checkpoint")
         _at_least(1, **{name: getattr(self, name) for name in counts})
+        _above_zero(kl_budget=self.kl_budget)
 
 
 def _at_least(lowest: int, **numbers: float | None) -> None:
     for name, number in numbers.items():
         if isinstance(number, (int, float)) and not number >= lowest:
             raise RecipeError(f"`{name}` is {number}: it is at least {lowest}.")
+
+
+def _above_zero(**numbers: float | None) -> None:
+    for name, number in numbers.items():
+        if isinstance(number, (int, float)) and not number > 0:
+            raise RecipeError(f"`{name}` is {number}: it is above 0.")

@@ -179,3 +179,20 @@ def test_a_restored_learner_knows_the_version_of_its_weights():
     resumed.restore(learner.state(), learner.steps)
     assert second["policy"].version == first["policy"].version == "policy@2"
     assert second["ref"].version == "ref@0"
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_weights_that_are_put_back_are_those_of_then_also_for_who_goes_on_from_the_state(dtype):
+    """A master copy in fp32 goes back with its weights, or a resumed run would go on from the later ones."""
+    weights, others = parameters(dtype), parameters(dtype)
+    optimiser, resumed = MasterAdamW(weights, SETTINGS), MasterAdamW(others, SETTINGS)
+    for step in range(2):
+        backward(weights, step)
+        optimiser.step(0.1)
+        if step == 0:
+            then = [w.detach().clone() for w in weights]
+    assert not any(torch.equal(w, t) for w, t in zip(weights, then, strict=True))
+    optimiser.put_back(then)
+    resumed.restore(optimiser.state())
+    for side in (weights, others):
+        assert all(torch.equal(w, t) for w, t in zip(side, then, strict=True))

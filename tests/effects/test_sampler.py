@@ -13,7 +13,8 @@ from prefloop.errors import ModelError
 from prefloop.learning.local import LocalLearner
 from prefloop.models.decoder import Decoder
 from prefloop.models.encode import encode
-from prefloop.recipe import Decoding, Optimiser
+from prefloop.models.load import load
+from prefloop.recipe import Decoding, Lora, Model, Optimiser
 from prefloop.sampling.draw import cut, draw
 from prefloop.sampling.local import LocalGenerator
 from prefloop.text import Message, Prompt
@@ -216,17 +217,36 @@ def test_tokens_are_drawn_as_often_as_they_are_probable(how):
     assert statistic < likely.sum() + 4 * (2 * likely.sum()).sqrt()  # chi-square: mean, and 4 deviations
 
 
-def test_the_sampler_sees_the_weights_change():
-    policy = decoder()
-    generator = LocalGenerator(policy)
+@pytest.fixture(params=["llama-tied", "gpt2", "adapter"])
+def in_bf16(request, folder):
+    """Decoders whose weights are packed while they decode: spelled out, with the stock layers, under an adapter."""
+    if request.param == "adapter":
+        adapted = load(Model(source=str(folder), train=True, adapter=Lora(rank=4)), name="policy")
+        for weight in adapted.parameters():  # a new adapter is a product with 0, where one half alone does nothing
+            weight.detach().add_(0.2 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(2)))
+        return adapted
+    return decoder(request.param, dtype=torch.bfloat16)
 
-    def sample():
-        return ids(generator.sample(PROMPTS, k=1, decoding=Decoding(max_tokens=16), seed=0))
 
-    before = sample()
-    with torch.no_grad():
-        policy.base.model.layers[0].mlp.down_proj.weight.add_(0.3)
-    assert sample() != before
+@torch.no_grad()
+def test_every_weight_that_moves_moves_the_sampler_along(in_bf16):
+    """Held to a sampler that kept its weights: the gap to the trainer must be small beside what that one would have."""
+    generator = LocalGenerator(in_bf16)
+
+    def trainer(batch):
+        return in_bf16.outputs(batch, ("logp",))["logp"]
+
+    generator.sample(PROMPTS, k=2, decoding=Decoding(max_tokens=8), seed=0)  # whatever is kept, is kept now
+    torch.manual_seed(1)
+    for name, weight in in_bf16.model.named_parameters():
+        if weight.requires_grad:
+            kept = weight.detach().clone()
+            weight.add_(torch.randn_like(weight))
+            batch = assemble(generator.sample(PROMPTS, k=2, decoding=Decoding(max_tokens=8), seed=0))
+            now = trainer(batch)
+            weight.copy_(kept)
+            gap, stale = (now - batch["sampled_logp"]).abs().mean(), (now - trainer(batch)).abs().mean()
+            assert gap < 0.2 * stale, name
 
 
 def test_every_response_says_which_weights_and_settings_drew_it():

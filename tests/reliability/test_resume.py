@@ -96,7 +96,7 @@ def interrupted(how, name, folder, step):
     call = step * BATCH * K + 1
 
     def fail():
-        raise ConnectionError("the judge is away")
+        raise LookupError("the judge has no such answer")
 
     if how == "a reward that raises":
         run, error = Run(name, folder, Reward(call, fail)), RewardError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,14 @@ from ..names import compared_role
 from ..recipe import Optimiser
 from .learner import Loss
 from .optimiser import MasterAdamW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """The trained weights after so many steps, by role, in the order of each network's parameters."""
+
+    steps: int
+    tensors: Mapping[str, Sequence[Tensor]]
 
 
 class LocalLearner:
@@ -110,6 +119,17 @@ class LocalLearner:
         """Let go of the networks, so that another learner may train them."""
         for optimiser in self.optimisers.values():
             optimiser.close()
+
+    def weights(self) -> Weights:
+        """A copy of the trained weights as they are now."""
+        kept = {r: [p.detach().to("cpu", copy=True) for p in n.parameters()] for r, n in self.networks.items()}
+        return Weights(steps=self.steps, tensors=kept)
+
+    def put_back(self, weights: Weights) -> None:
+        """Return to weights that `weights` gave; what the optimiser remembers of its steps stays."""
+        for role, optimiser in self.optimisers.items():
+            optimiser.put_back(weights.tensors[role])
+        self._after(weights.steps)
 
     def state(self) -> dict[str, Tensor]:
         """Everything a later `restore` needs, as named tensors."""

@@ -57,6 +57,13 @@ class MasterAdamW:
         for w in self._weights:
             w.forget()
 
+    @torch.no_grad()
+    def put_back(self, tensors: Sequence[Tensor]) -> None:
+        """Give every weight, in order, the value it had; the moments stay."""
+        for w, tensor in zip(self._weights, tensors, strict=True):
+            w.exact.copy_(tensor)
+            w.parameter.copy_(tensor)
+
     def state(self) -> dict[str, Tensor]:
         """The number of steps, fp32 weights and moments as flat named tensors."""
         tensors = {"steps": torch.tensor(self.steps)}

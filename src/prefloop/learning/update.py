@@ -15,7 +15,7 @@ from ..dials import Dial, State, setting
 from ..errors import PrefloopError, RecipeError, RewardError
 from ..metrics import measure
 from ..planning import Plan
-from ..recipe import Recipe
+from ..recipe import Recipe, Term
 from ..reduce import weights
 from .learner import Learner, Network
 
@@ -27,13 +27,13 @@ class Dials:
         """Find the dials of a recipe and set each to its start."""
         self.dials: dict[str, Dial] = {}
         pieces = [(f"derive.{i}", b) for i, b in enumerate(recipe.derive)]
-        pieces += [(f"objective.{i}.objective", t.objective) for i, t in enumerate(recipe.objective)]
+        pieces += [(f"{path}.objective", t.objective) for path, t in terms(recipe).items()]
         for path, bound in pieces:  # grows by the pieces that a piece wraps
             pieces += [(f"{path}.{k}", knob) for k, knob in bound.knobs.items() if isinstance(knob, Bound)]
             self.dials |= {f"{path}.{k}": v for k, v in bound.knobs.items() if isinstance(v, Dial)}
-        for i, term in enumerate(recipe.objective):
+        for path, term in terms(recipe).items():
             if isinstance(term.weight, Dial):
-                self.dials[f"objective.{i}.weight"] = term.weight
+                self.dials[f"{path}.weight"] = term.weight
         if isinstance(recipe.optimiser.lr, Dial):
             self.dials["optimiser.lr"] = recipe.optimiser.lr
         self.now: dict[str, State] = {path: dial.start() for path, dial in self.dials.items()}
@@ -56,6 +56,12 @@ class Dials:
             path: dial.next(self.now[path], step=step, steps=steps, metrics=metrics)
             for path, dial in self.dials.items()
         }
+
+
+def terms(recipe: Recipe) -> dict[str, Term]:
+    """Every term of what a recipe minimises, by its path in the recipe."""
+    found = {f"objective.{i}": term for i, term in enumerate(recipe.objective)}
+    return found | ({"mix.term": recipe.mix.term} if recipe.mix is not None else {})
 
 
 class ReadLogp(Protocol):
@@ -97,8 +103,10 @@ def with_frozen(
     return batch.having(**{f"{role}_logp": logp(role) for role in plan.frozen})
 
 
-def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int) -> dict[str, float]:
-    """Minimise the recipe's objective on one batch, in all its passes and minibatches.
+def update(
+    recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed: int, mixed: Batch | None = None
+) -> dict[str, float]:
+    """Minimise the recipe's objective on one batch, in all its passes and minibatches; `mixed` is that of its `mix`.
 
     The derived tensors are computed once, from the outputs as they are before anything moves. Metrics of the batch are
     those before the update; the loss, the gradient norms and how far ratios went are those of its last step.
@@ -117,7 +125,7 @@ def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed
         outputs = learner.update(batch, first)
         seen = measure({**tensors, **outputs, **scored})
         seen["loss"] = float(loss(recipe, outputs, tensors, dials))
-        return {**seen, **_norms(learner.step(lr)), "lr": lr}
+        return {**seen, **_mixed_in(recipe, learner, mixed, dials), **_norms(learner.step(lr)), "lr": lr}
 
     full, scored = _derived(recipe, batch, learner.infer(batch), dials)
     whole = batch.having(**full)
@@ -134,6 +142,7 @@ def update(recipe: Recipe, learner: Learner, batch: Batch, dials: Dials, *, seed
             metrics = {
                 **measure({**some.tensors, **outputs}),
                 "loss": float(again(outputs)),
+                **_mixed_in(recipe, learner, mixed, dials),
                 **_norms(learner.step(lr)),
             }
     return {**metrics, **measure({**full, **scored}), "lr": lr}
@@ -186,10 +195,27 @@ def loss(recipe: Recipe, outputs: Mapping[str, Tensor], tensors: Mapping[str, Te
     named = {**tensors, **outputs}
     total = torch.zeros((), dtype=next(iter(outputs.values())).dtype)
     for i, term in enumerate(recipe.objective):
-        seen = {n: t[:, : term.first] if t.dim() > 1 else t for n, t in named.items()} if term.first else named
-        terms = _called(term.objective, seen, dials.knobs(f"objective.{i}.objective", term.objective))
-        if not isinstance(terms, Tensor):
-            raise RewardError(f"the objective `{term.objective.name}` returned {terms!r}, which is no tensor.")
-        share = weights(terms.shape, seen["mask"], per=term.per, constant=term.constant, importance=seen.get("weight"))
-        total = total + dials.get(f"objective.{i}.weight", term.weight) * (share.to(terms) * terms).sum()
+        total = total + _reduced(f"objective.{i}", term, named, dials)
     return total
+
+
+def _reduced(path: str, term: Term, named: Mapping[str, Tensor], dials: Dials) -> Tensor:
+    """One term times its share, summed."""
+    seen = {n: t[:, : term.first] if t.dim() > 1 else t for n, t in named.items()} if term.first else named
+    values = _called(term.objective, seen, dials.knobs(f"{path}.objective", term.objective))
+    if not isinstance(values, Tensor):
+        raise RewardError(f"the objective `{term.objective.name}` returned {values!r}, which is no tensor.")
+    share = weights(values.shape, seen["mask"], per=term.per, constant=term.constant, importance=seen.get("weight"))
+    return dials.get(f"{path}.weight", term.weight) * (share.to(values) * values).sum()
+
+
+def _mixed_in(recipe: Recipe, learner: Learner, mixed: Batch | None, dials: Dials) -> dict[str, float]:
+    """Add the gradient of a recipe's `mix` on this batch to what is there; what was minimised."""
+    if recipe.mix is None or mixed is None:
+        return {}
+    term = recipe.mix.term
+
+    def value(outputs: Mapping[str, Tensor]) -> Tensor:
+        return _reduced("mix.term", term, {**mixed.tensors, **outputs}, dials)
+
+    return {"mix_loss": float(value(learner.update(mixed, value)))}

@@ -19,6 +19,7 @@ def catalogue() -> list[dict[str, Any]]:
     for make in methods().values():
         recipe = make()
         needs = plan(recipe)
+        data = ["prompts", *(["answers"] if recipe.mix else [])] if recipe.sample else [takes(needs)]
         roles = list(needs.roles) if recipe.objective else ["policy", *needs.roles]
         rows.append(
             {
@@ -26,7 +27,7 @@ def catalogue() -> list[dict[str, Any]]:
                 "family": recipe.family,
                 "paper": recipe.paper,
                 "summary": recipe.summary,
-                "needs": ["prompts" if recipe.sample else takes(needs), *roles],
+                "needs": [*data, *roles],
             }
         )
     return rows

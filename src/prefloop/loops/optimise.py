@@ -5,33 +5,35 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..batch import Batch, assemble
+from ..batch import Batch, assemble, teaching
 from ..errors import DataError, PrefloopError, RecipeError, RunError
-from ..learning import checkpoint
 from ..learning.instructed import with_instructions
-from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.remembered import remembered_logp
-from ..learning.update import Dials, selected, update, with_frozen
+from ..learning.update import selected, with_frozen
 from ..planning import Plan, plan
 from ..recipe import Recipe
 from ..sampling.frozen import Drawer, frozen_generator
 from ..sampling.generator import Generator
 from ..scoring.scorer import score, scored
 from ..text import Group, Prompt
+from .budget import OVER
 from .degrees import degree, with_degrees
 from .draws import calibrated, with_draws
+from .fresh import must_be_fresh
 from .interrupt import Patience
 from .judged import in_tokens
 from .progress import Progress, Silent
 from .seeds import endless, seed_of
+from .training import Training
+from .watch import Watch
 
 OnStep = Callable[[int, dict[str, float], Sequence[Group]], None]
 """Told of every step: its number, its metrics, and the groups it learnt from."""
@@ -65,12 +67,17 @@ def optimise(
 ) -> None:
     """Run a recipe: online on `prompts` with a `generator`, offline on `judged` groups (best response first).
 
+    A recipe with a `mix` takes both.
+
     The networks are trained in place. With a `folder` the state is written there every `recipe.checkpoint` steps, when
     Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from. `drawer`
-    makes of the frozen model of the recipe's `draws` what draws its answers.
+    makes of the frozen model of the recipe's `draws` what draws its answers. What looks wrong is said to `progress`
+    (`watch.signs`); a run beyond its KL budget ends there, with earlier weights (`budget.Budget`).
 
     Raises:
         DataError: nothing to learn from.
+        RewardError: a reward failed.
+        RunError: answers were drawn with weights other than these, or no step can be taken any more.
         KeyboardInterrupt: after Ctrl-C, with the state written.
     """
     needs = plan(recipe)
@@ -82,43 +89,43 @@ def optimise(
         draw = _offline(recipe, needs, networks, judged, temperature, drawer)
         steps = recipe.steps or math.ceil((recipe.epochs or 1) * len(judged) / recipe.batch)
 
-    wanted = {
-        role: (*names, "entropy") if "logp" in names and "entropy" not in names else names
-        for role, names in needs.outputs.items()
-    }
-    learner = LocalLearner(networks, wanted, recipe.optimiser, temperature=temperature, compare=recipe.compare)
-    dials, first = Dials(recipe), 0
-    state = checkpoint.read(folder) if folder else None
-    if state is not None:
-        tensors, facts = state
-        learner.restore(tensors, facts["steps"])
-        dials.now, first = facts["dials"], facts["step"]
-
-    def keep(step: int) -> None:
-        if folder is not None and step > first:
-            checkpoint.write(folder, learner.state(), {"step": step, "steps": learner.steps, "dials": dials.now})
-
-    watching = (progress or Silent()).stage(title or recipe.name, steps)
-    with contextlib.closing(learner), watching as bar, Patience() as patience:
-        bar.advance(first)
-        for step in range(first, steps):
+    mixed = _mixed(recipe, judged, networks)
+    training = Training(recipe, needs, networks, temperature=temperature, folder=folder)
+    shown = progress or Silent()
+    watch = Watch(recipe, lambda text: shown.say(f"warning: {text}"))
+    watching = shown.stage(title or recipe.name, steps)
+    with contextlib.closing(training), watching as bar, Patience() as patience:
+        bar.advance(training.first)
+        for step in range(training.first, steps):
             began = time.monotonic()
-            try:
+            with _kept(training, step):
                 drawn = draw(step)
-            except PrefloopError:
-                keep(step)
-                raise
-            metrics: dict[str, float] = {}
-            if len(drawn.batch):  # a selection may have let nothing go on
-                metrics = update(recipe, learner, drawn.batch, dials, seed=seed_of(recipe.seed, "minibatches", step))
-                dials.turn(step=step, steps=steps, metrics=metrics)
+            metrics = training.learn(drawn.batch, mixed(step), step=step, steps=steps)
             metrics |= {"tokens": float(sum(drawn.batch.tokens)), "seconds": time.monotonic() - began, **drawn.metrics}
-            on_step(step, metrics, drawn.groups)
+            ended = training.budget.end(step, metrics)
+            on_step(step, {**metrics, OVER: 1.0} if ended else metrics, drawn.groups)
             bar.advance(1, _note(metrics))
+            watch.look(metrics)
+            if ended:
+                shown.say(ended)
+                training.keep(steps)  # nothing is left to do, also for a run that is resumed
+                return
+            with _kept(training, step + 1):
+                watch.must_learn(metrics)
             if patience.asked or (step + 1) % recipe.checkpoint == 0:
-                keep(step + 1)
+                training.keep(step + 1)
             if patience.asked:
                 raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _kept(training: Training, step: int) -> Iterator[None]:
+    """Where this fails, the state after so many steps is written before the run ends."""
+    try:
+        yield
+    except PrefloopError:
+        training.keep(step)
+        raise
 
 
 def _online(
@@ -143,19 +150,25 @@ def _online(
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
         own = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
+        metrics = {**must_be_fresh(recipe, needs, own, networks), **_ends(own)}
         beside = seed_of(recipe.seed, "draws", step)
         groups = with_draws(recipe, own, networks, drawer, seed=beside, reader=reader)
         batch = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
-        batch = scored(batch.having(**calibrated(recipe, groups)), recipe.score, groups, networks)
+        batch = batch.having(**calibrated(recipe, groups))
         answers = list(groups)
         if sample.greedy:
             greedy = generator.sample(some, k=1, decoding=replace(sample.decoding, temperature=0.0), seed=seed)
-            batch = batch.having(baseline=_one_number(recipe, score(recipe.score["reward"], greedy, networks))[:, 0])
+            paid_greedily = _one_number(recipe, score(recipe.score["reward"], greedy, networks, recipe.scoring))
+            batch = batch.having(baseline=paid_greedily[:, 0])
             answers += greedy
+        batch = scored(batch, recipe.score, groups, networks, recipe.scoring)
+        metrics["tokens_sampled"] = float(sum(len(r.ids) for g in answers for r in g.responses))
+        metrics["unpaid"] = float(len(groups) - len(batch))
+        paid = len(batch)
         batch = selected(recipe, batch.having(chance=chances(batch, seed_of(recipe.seed, "chance", step))))
-        metrics = {"tokens_sampled": float(sum(len(r.ids) for g in answers for r in g.responses))}
+        batch = teaching(batch, pairwise=needs.pairwise)
         if recipe.select:
-            metrics["dropped"] = float(len(groups) - len(batch))
+            metrics["dropped"] = float(paid - len(batch))
         if len(batch):
             tokens = recipe.optimiser.tokens
             batch = with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature)
@@ -179,6 +192,29 @@ def chances(batch: Batch, seed: int) -> torch.Tensor:
     return torch.rand(batch.lengths.shape, generator=torch.Generator().manual_seed(seed))
 
 
+def _mixed(recipe: Recipe, judged: Sequence[Group], networks: Mapping[str, Any]) -> Callable[[int], Batch | None]:
+    """Draws, for each step, the preferred answers that a recipe's `mix` takes."""
+    mix = recipe.mix
+    if mix is None:
+        return lambda step: None
+    if not judged:
+        raise DataError(
+            f"`{recipe.name}` mixes judged answers in and was given none: say where they are, for example "
+            "--set data=written.jsonl."
+        )
+    policy = networks[next(role for role, m in recipe.models.items() if m.train and m.head == "lm")]
+    first = [replace(g, responses=g.responses[:1], labels=g.labels[:1], target=None) for g in judged]
+    data = teaching(assemble(in_tokens(first, policy)), pairwise=False).without("sampled_logp", "label")
+    return lambda step: data.take(endless(len(data), mix.batch, step, recipe.seed, "mix"))
+
+
+def _ends(groups: Sequence[Group]) -> dict[str, float]:
+    """How the answers of a step ended: the share that was cut, and the share that has no text."""
+    responses = [r for g in groups for r in g.responses]
+    cut, bare = sum(r.finish == "length" for r in responses), sum(not r.text.strip() for r in responses)
+    return {"truncated": cut / len(responses), "empty": bare / len(responses)}
+
+
 def _offline(
     recipe: Recipe,
     needs: Plan,
@@ -195,12 +231,21 @@ def _offline(
     reader = networks[next(iter(needs.outputs))]
     seed = seed_of(recipe.seed, "draws")
     groups = with_degrees(in_tokens(judged, reader), needs.degrees, reader=reader)
-    groups = with_draws(recipe, groups, networks, drawer, seed=seed, reader=reader)
+    groups = list(with_draws(recipe, groups, networks, drawer, seed=seed, reader=reader))
     data = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
     data = data.having(**calibrated(recipe, groups), **degree(data, needs.degrees))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
-    data = selected(recipe, scored(data, recipe.score, groups, networks))
+    data = data.having(at=torch.arange(len(data)))
+    data = selected(recipe, scored(data, recipe.score, groups, networks, recipe.scoring))
+    data = teaching(data, pairwise=needs.pairwise)
+    if not len(data):
+        raise DataError(
+            f"nothing is left for `{recipe.name}` of {len(groups)} judged prompts: their answers are empty, a pair has "
+            "one, or the recipe's `select` lets none go on."
+        )
+    groups = [groups[i] for i in data["at"].tolist()]
+    data = data.without("at")
     tokens = recipe.optimiser.tokens
     data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data

@@ -327,9 +327,9 @@ def _deployed(state: State) -> Generator:
     recipe = state.rounds.policy
     if recipe.objective or recipe.sample is None:
         return state.generator
-    reward = recipe.score["reward"]
+    reward, how = recipe.score["reward"], replace(recipe.scoring, failed="stop")
     return BestOf(
-        generator=state.generator, n=recipe.sample.k, score=lambda groups: score(reward, groups, state.networks)
+        generator=state.generator, n=recipe.sample.k, score=lambda groups: score(reward, groups, state.networks, how)
     )
 
 

@@ -103,9 +103,10 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress, sampler: 
     for role in needs.roles:
         model_of(recipe, role)  # refuses a model from nowhere before another one is loaded
     prompts = load_prompts(recipe.prompts or OPENINGS).train if recipe.sample is not None else ()
-    judged = judged_answers(recipe, say=progress.say) if recipe.sample is None else ()
+    reads = recipe.sample is None or recipe.mix is not None
+    judged = judged_answers(recipe, say=progress.say) if reads else ()
     networks = networks_of(recipe, say=progress.say)
-    if recipe.sample is None:
+    if reads:
         reader, told = networks[next(iter(needs.outputs))], needs.instructions.values()
         judged = within_context(judged, reader, instructions=told, say=progress.say)
     policy = networks.get("policy")

@@ -31,8 +31,10 @@ from ..feedback.agreement import agreement, habits
 from ..scoring.model import model_score
 from ..statistics import Interval, best_of_n_kl, bootstrap_mean
 from ..text import Answer, Question
+from .budget import OVER
 from .rounds import Rounds, State, measured_in
 from .seeds import seed_of
+from .watch import Watch
 
 Rows = Sequence[Sequence[float]]
 
@@ -244,9 +246,17 @@ def _warnings(state: State, before: Measured, after: Measured, rewards: Sequence
     skipped = sum(m.get("skipped") or 0 for m in state.folder.metrics())
     if skipped:
         found.append(f"{skipped:.0f} steps were not taken because a gradient was not finite: lower the learning rate.")
-    gap = max((m.get("sampler_gap") or 0.0 for m in steps), default=0.0)
-    if gap > 0.1:
-        found.append(f"Sampler and trainer differ by up to {gap:.2f} nats a token on average: check their precision.")
+    # A text that is gone on with may well be cut; an answer in a conversation should end.
+    leave = () if any(p.messages for p in state.prompts.train) else ("truncated",)
+    watch = Watch(state.rounds.policy, found.append, leave=leave)
+    for m in steps:
+        watch.look({name: value for name, value in m.items() if isinstance(value, (int, float))})
+        if m.get(OVER):
+            found.append(
+                f"Round {m['stage'].partition('/')[0]} stopped learning at step {m['step']}, with the weights of an "
+                f"earlier one: its KL of {m['kl']:.2f} nats per response was beyond the budget of "
+                f"{state.rounds.policy.kl_budget:g}."
+            )
     return found
 
 

@@ -13,19 +13,26 @@ from ..batch import Batch
 from ..binding import Bound
 from ..errors import RewardError
 from ..models.decoder import Decoder
+from ..recipe import Scoring
 from ..text import Group
+from .attempts import attempted, may_pass
+
+USUAL = Scoring()
 
 
-def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder]) -> Tensor:
+def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder], how: Scoring = USUAL) -> Tensor:
     """The reward of every response (P K), 0 for missing ones; P K D where a scorer gives D numbers for each.
+
+    Where it failed and `how` says to skip that, it is nan.
 
     A scorer that takes `(prompt, response)` is called with the text of each; one that takes `groups` gets them all and
     returns a tensor or a list of lists. A knob `model="role"` is given the loaded model of that role, one of several
     roles the models of them all.
 
     Raises:
-        RewardError: it raised, returned something that is not a finite number, or the wrong count; names the sample.
-            Or the D of two samples differ.
+        RewardError: it raised or did not answer in time, at the last of its attempts, returned something that is not a
+            finite number, or the wrong count; names the sample. Or the D of two samples differ. Where failures are
+            skipped: no prompt is left.
     """
     knobs = dict(scorer.knobs)
     roles = knobs.get("model")
@@ -34,27 +41,56 @@ def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder])
     elif isinstance(roles, (tuple, list)):
         knobs["model"] = tuple(models[role] for role in roles)
     if scorer.inputs == ("groups",):
-        return _checked(scorer, groups, _call(scorer, (groups,), knobs, f"{len(groups)} groups"))
-    rows = [
-        [
-            _call(scorer, (g.prompt.shown, r.text), knobs, f"prompt {g.prompt.shown!r}, response {k} {r.text!r}")
-            for k, r in enumerate(g.responses)
-        ]
-        for g in groups
-    ]
+        return _checked(scorer, groups, _call(scorer, (groups,), knobs, how, f"{len(groups)} groups"))
+    rows = [_row(scorer, group, knobs, how) for group in groups]
+    failures = [next((x for x in row if isinstance(x, RewardError)), None) for row in rows]
+    if failures[0] is not None and all(failures):
+        raise RewardError(f"{failures[0]} So it went for every prompt of the step.") from failures[0]
     return _checked(scorer, groups, rows)
 
 
-def scored(batch: Batch, scorers: Mapping[str, Bound], groups: Sequence[Group], models: Mapping[str, Decoder]) -> Batch:
-    """The batch with what each of a recipe's scorers gives the groups it was made of, by name."""
-    return batch.having(**{name: score(scorer, groups, models) for name, scorer in scorers.items()})
+def _row(scorer: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) -> list[Any]:
+    """What it says of each response; where failures are skipped, the failure in place of a number."""
+    row: list[Any] = []
+    for k, response in enumerate(group.responses):
+        where = f"prompt {group.prompt.shown!r}, response {k} {response.text!r}"
+        try:
+            row.append(_call(scorer, (group.prompt.shown, response.text), knobs, how, where))
+        except RewardError as error:
+            if how.failed == "stop":
+                raise
+            row += [error] * (len(group.responses) - k)  # the prompt is lost: nobody need be asked about the rest
+            break
+    return row
 
 
-def _call(scorer: Bound, arguments: tuple[Any, ...], knobs: Mapping[str, Any], where: str) -> Any:
+def scored(
+    batch: Batch,
+    scorers: Mapping[str, Bound],
+    groups: Sequence[Group],
+    models: Mapping[str, Decoder],
+    how: Scoring = USUAL,
+) -> Batch:
+    """The batch with what each of a recipe's scorers gives the groups it was made of, by name.
+
+    Prompts of which a reward failed, and `how` says to skip them, are left out; so are those whose `baseline` failed.
+    """
+    batch = batch.having(**{name: score(scorer, groups, models, how) for name, scorer in scorers.items()})
+    if how.failed == "stop":
+        return batch
+    found = [batch[name].view(len(batch), -1) for name in (*scorers, "baseline") if name in batch.tensors]
+    failed = torch.cat(found, -1).isnan().any(-1) if found else torch.zeros(len(batch), dtype=torch.bool)
+    return batch.take((~failed).nonzero().flatten().tolist())
+
+
+def _call(scorer: Bound, arguments: tuple[Any, ...], knobs: Mapping[str, Any], how: Scoring, where: str) -> Any:
     try:
-        return scorer.function(*arguments, **knobs)
+        return attempted(lambda: scorer.function(*arguments, **knobs), how)
     except Exception as error:
-        raise RewardError(f"the reward `{scorer.name}` raised {type(error).__name__}: {error} on {where}.") from error
+        tried = f", in {how.attempts} attempts" if how.attempts > 1 and may_pass(error) else ""
+        raise RewardError(
+            f"the reward `{scorer.name}` raised {type(error).__name__}: {error} on {where}{tried}."
+        ) from error
 
 
 def _checked(scorer: Bound, groups: Sequence[Group], given: Any) -> Tensor:
@@ -63,7 +99,7 @@ def _checked(scorer: Bound, groups: Sequence[Group], given: Any) -> Tensor:
     if rows is None or len(rows) != len(groups):
         said = repr(given) if rows is None else f"{len(rows)} rows"
         raise RewardError(f"the reward `{scorer.name}` returned {said} for {len(groups)} prompts.")
-    found: list[list[float | tuple[float, ...]]] = []
+    found: list[list[float | tuple[float, ...] | None]] = []  # None: it failed, which is to be skipped
     for p, group in enumerate(groups):
         row, n = _list(rows[p]), len(group.responses)
         if row is None or len(row) < n or (len(row) > n and not padded):
@@ -74,6 +110,9 @@ def _checked(scorer: Bound, groups: Sequence[Group], given: Any) -> Tensor:
             )
         found.append([])
         for k, r in enumerate(group.responses):
+            if isinstance(row[k], RewardError):
+                found[-1].append(None)
+                continue
             paid = _paid(row[k])
             if paid is None or not all(map(math.isfinite, _each(paid))):
                 raise RewardError(
@@ -81,7 +120,7 @@ def _checked(scorer: Bound, groups: Sequence[Group], given: Any) -> Tensor:
                     f"{r.text!r} to {group.prompt.shown!r}: return a float for every text, also an empty one."
                 )
             found[-1].append(paid)
-            first = next(one for rewards in found for one in rewards)
+            first = next(one for rewards in found for one in rewards if one is not None)
             if (type(paid), len(_each(paid))) != (type(first), len(_each(first))):
                 raise RewardError(
                     f"the reward `{scorer.name}` returned {paid} for the response {r.text!r} to "
@@ -89,9 +128,10 @@ def _checked(scorer: Bound, groups: Sequence[Group], given: Any) -> Tensor:
                     "count of them."
                 )
     several = next((one for rewards in found for one in rewards if isinstance(one, tuple)), None)
-    nothing = (0.0,) * len(several) if several else 0.0
+    nothing, lost = ((x,) * len(several) if several else x for x in (0.0, math.nan))
     width = max(map(len, found))
-    return torch.tensor([[*rewards, *[nothing] * (width - len(rewards))] for rewards in found])
+    rows = [[lost if one is None else one for one in rewards] for rewards in found]
+    return torch.tensor([[*rewards, *[nothing] * (width - len(rewards))] for rewards in rows])
 
 
 def _paid(x: Any) -> float | tuple[float, ...] | None:

@@ -32,6 +32,7 @@ from .known_answers import KNOWN_ANSWERS
 from .known_corrections import KNOWN_CORRECTIONS
 from .known_degrees import KNOWN_DEGREES
 from .known_distributions import KNOWN_DISTRIBUTIONS
+from .known_mixed import KNOWN_MIXED
 from .known_pairs import KNOWN_PAIRS
 from .known_policy import KNOWN_POLICY
 from .known_regimes import KNOWN_REGIMES
@@ -152,6 +153,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_DISTRIBUTIONS,
     **KNOWN_REGIMES,
     **KNOWN_STEPS,
+    **KNOWN_MIXED,
     **KNOWN_POLICY,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,

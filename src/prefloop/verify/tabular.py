@@ -66,7 +66,7 @@ class Tabular(nn.Module):
     def __init__(self, start: Tensor) -> None:
         """`start` (prompts ...) is copied: what the table holds before anything is learnt."""
         super().__init__()
-        self.version = "tabular"
+        self.version = "tabular@0"
         self.table = nn.Parameter(start.detach().to(torch.float64).clone())
 
 
@@ -168,13 +168,14 @@ class TabularGenerator:
             logits = self.policy.table[which, prefix_rows(ids)[:, t]]
             uniform = torch.rand(len(which), generator=source, dtype=torch.float64)
             ids[:, t], logp[:, t] = draw(logits, decoding, uniform)
-        drawn = [response(i, p) for i, p in zip(ids.tolist(), logp.tolist(), strict=True)]
+        version = self.policy.version
+        drawn = [response(i, p, version) for i, p in zip(ids.tolist(), logp.tolist(), strict=True)]
         return [group(prompt, drawn[k * n : k * (n + 1)]) for n, prompt in enumerate(prompts)]
 
 
-def response(ids: Sequence[int], logp: Sequence[float] = ()) -> Response:
-    """An answer as a record."""
-    return Response(text=text_of(ids), ids=tuple(ids), mask=(1,) * len(ids), logp=tuple(logp))
+def response(ids: Sequence[int], logp: Sequence[float] = (), version: str = "") -> Response:
+    """An answer as a record, with the version of the table that drew it."""
+    return Response(text=text_of(ids), ids=tuple(ids), mask=(1,) * len(ids), logp=tuple(logp), model_version=version)
 
 
 def until_zero(ids: Sequence[int]) -> tuple[int, ...]:
