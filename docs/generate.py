@@ -46,7 +46,11 @@ COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
     "steps": ("1 or more", "batches in all", lambda r: r.steps),
     "passes": ("1 or more", "passes over a batch of samples", lambda r: r.passes),
     "minibatches": ("1 to `batch`", "optimiser steps in a pass", lambda r: r.minibatches),
-    "draws": ("2 or more", "answers of the reference, beside each pair", lambda r: r.draws and r.draws.k),
+    "draws": (
+        "1 or more, of `vrpo` 2",
+        "answers of the reference to each prompt",
+        lambda r: r.draws and r.draws.k,
+    ),
     "max_tokens": (
         "1 or more",
         "tokens of the longest answer",
