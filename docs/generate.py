@@ -48,7 +48,11 @@ COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
     "minibatches": ("1 to `batch`", "optimiser steps in a pass", lambda r: r.minibatches),
     "ptx": ("0 or more", "weight of the answers mixed in; may be a dial", lambda r: r.mix and r.mix.term.weight),
     "mixed": ("1 or more", "answers mixed into a step", lambda r: r.mix and r.mix.batch),
-    "draws": ("2 or more", "answers of the reference, beside each pair", lambda r: r.draws and r.draws.k),
+    "draws": (
+        "1 or more, of `vrpo` 2",
+        "answers of the reference to each prompt",
+        lambda r: r.draws and r.draws.k,
+    ),
     "max_tokens": (
         "1 or more",
         "tokens of the longest answer",

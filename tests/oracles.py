@@ -153,9 +153,16 @@ def inputs(function):
 
 
 def arguments(function, tensors):
-    """What a function takes of these tensors; of the rewards, one with channels where it makes them one."""
-    channels = {"reward": tensors["channels"]} if function.__module__ == "prefloop.shaping.channels" else {}
-    return {name: {**tensors, **channels}[name] for name in inputs(function)}
+    """What a function takes of these tensors; of the rewards, one with channels where it makes them one.
+
+    What sets drawn answers apart is given as many for every prompt: half of all.
+    """
+    if function.__module__ == "prefloop.shaping.channels":
+        tensors = {**tensors, "reward": tensors["channels"]}
+    if function.__name__ == "drawn_baseline":
+        drawn = tensors["win_rate"].argsort(-1) < tensors["win_rate"].shape[-1] // 2
+        tensors = {**tensors, "calibrated": drawn.double(), "mask": tensors["mask"] | drawn[..., None]}
+    return {name: tensors[name] for name in inputs(function)}
 
 
 def batch(seed, *, k):

@@ -92,6 +92,11 @@ def confidence_priced(reward, confidence, *, weight=0.5, average=0.0):
     return [r - weight * (average - r) * (2 * c - 1) / 2 for r, c in zip(reward, confidence, strict=True)]
 
 
+def drawn_baseline(reward, calibrated, mask):
+    own = [[0 if c else m for m in row] for c, row in zip(calibrated, mask, strict=True)]
+    return [r for r, c in zip(reward, calibrated, strict=True) if c], own
+
+
 def contrastive(reward, baseline):
     return [statistics.fmean(r - b for b in _several(baseline)) for r in reward]
 

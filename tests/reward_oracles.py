@@ -11,6 +11,7 @@ PAID = {
     transforms.tanh: ({}, {"slope": 0.7}),
     transforms.log_sigmoid: ({},),
     transforms.confidence_priced: ({}, {"weight": 0.7, "average": 0.8}),
+    references.drawn_baseline: ({},),
     references.contrastive: ({},),
     references.par: ({},),
     references.best_of_n_ratio: ({}, {"n": 1}, {"n": 2}),

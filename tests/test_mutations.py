@@ -45,6 +45,7 @@ EQUIVALENT = {
     "beyond_prefix": {"-1 -> -2"},
     # No ratio is below 0, so that 1 - 1 bounds it as little as 1 - 2.
     "cispo": {f"{_CISPO}low: float=1.0, high: float=4.0 -> {_CISPO}low: float=2.0, high: float=4.0"},
+    "drawn_baseline": {"drawn.sum(-1) -> drawn.sum(1)"},
     "diverse_win": {"chosen.any(-1) -> chosen.any(1)"},
     "varied": {
         f"reward.masked_fill(~there, {end}(-1, keepdim=True) -> reward.masked_fill(~there, {end}(1, keepdim=True)"

@@ -7,14 +7,18 @@ import pytest
 import torch
 
 from prefloop.binding import bind, gives
+from prefloop.credit import rloo
+from prefloop.dials import MovingAverage
 from prefloop.errors import RecipeError
 from prefloop.loops.optimise import optimise
 from prefloop.metrics import idle_groups
 from prefloop.planning import plan
 from prefloop.recipe import Decoding, Sample
 from prefloop.recipes import method
+from prefloop.shaping import kl_in_reward, total_reward
 from prefloop.shaping.channels import weighted_channels
 from prefloop.shaping.endings import length_priced
+from prefloop.shaping.transforms import confidence_priced
 from prefloop.verify.distance import paid
 from prefloop.verify.learn import networks
 from prefloop.verify.problem import PROMPT, distribution, reference, rises
@@ -147,6 +151,33 @@ def test_the_running_baseline_is_what_earlier_steps_were_paid():
     seen, _ = steps(replace(recipe, derive=(*recipe.derive[:-1], bind(above, average=average))))
     first, second = (metrics["paid"] for metrics, _ in seen[:2])
     assert noted == pytest.approx([0.0, 0.1 * first, 0.1 * second + 0.9 * 0.1 * first])
+
+
+def sure(prompt, response):
+    return 1.0
+
+
+def test_what_a_usual_answer_is_paid_is_the_average_of_the_rewards_before():
+    """All that are wholly sure at a weight of 2 are paid their reward twice, less the average."""
+    usual = MovingAverage(metric="reward", rate=0.5)
+    recipe = replace(
+        paid("rloo"),
+        steps=3,
+        batch=4,
+        score={"reward": bind(rises), "confidence": bind(sure)},
+        derive=(
+            bind(confidence_priced, weight=2.0, average=usual),
+            bind(kl_in_reward, beta=0.0),
+            bind(total_reward),
+            bind(rloo),
+        ),
+    )
+    told = [metrics for metrics, _ in steps(recipe)[0]]
+    average = 0.0
+    for metrics in told:
+        assert metrics["paid"] == pytest.approx(2 * metrics["reward"] - average)
+        average += 0.5 * (metrics["reward"] - average)
+    assert average > 0.1
 
 
 def test_a_group_counts_as_idle_where_nothing_in_it_was_paid_more_than_the_rest():

@@ -13,6 +13,7 @@ from prefloop.learning.update import Dials, derived, loss, with_frozen
 from prefloop.models.decoder import Decoder
 from prefloop.ops import present
 from prefloop.planning import plan
+from prefloop.shaping.references import drawn_baseline
 
 LISTS, PAIRS = [[5, 1, 0, 8], [11, 3, 0, 1], [2, 3, 7, 4], [6, 6, 2, 9]], [[5, 8], [3, 11], [7, 4], [1, 2]]
 """Tokens of each answer; 0 where it is missing."""
@@ -62,7 +63,7 @@ def make(recipe):
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
         chance=torch.rand(batch.lengths.shape, generator=source, dtype=torch.float64),
         degree=torch.where(batch.lengths > 0, torch.tensor([0, -1, 1, 2])[:width], -1),
-        calibrated=torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),
+        calibrated=torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),
         mismatched_logp=likelier,
         ref_mismatched_logp=torch.zeros_like(likelier),
     )
@@ -98,7 +99,9 @@ def shares(recipe, batch):
     """How much of the whole each prompt is, by what the recipe's terms are averaged over."""
     counts = {SHARED[averaged_over(term)] for term in recipe.objective}
     [count] = counts
-    mask = selected(recipe, batch)["mask"]
+    held = selected(recipe, batch)
+    compared = any(bound.function is drawn_baseline for bound in recipe.derive)
+    mask = held.keep(held["calibrated"] == 0)["mask"] if compared else held["mask"]
     return [float(count(row) / count(mask)) for row in mask.split(1)]
 
 

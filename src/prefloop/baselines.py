@@ -24,8 +24,8 @@ def above_baseline(
     >>> above_baseline(torch.tensor([[1.0, 3.0]]), torch.tensor([2.0]), torch.ones(1, 2, 1)).flatten()
     tensor([-1.,  1.])
     """
-    others = baseline.reshape(len(baseline), -1)
-    return torch.where(present(mask), reward - others.mean(-1, keepdim=True), 0.0)[..., None]
+    usual = baseline.reshape(len(baseline), 1, -1).mean(-1)
+    return torch.where(present(mask), reward - usual, 0.0)[..., None]
 
 
 @gives("advantage")

@@ -15,7 +15,6 @@ from prefloop.objectives.policy import ppo_clip
 from prefloop.planning import plan
 from prefloop.recipe import Decoding
 from prefloop.recipes import method
-from prefloop.recipes._beside_reference import bond, contrastive_reward, par
 from prefloop.shaping import overlong
 from prefloop.shaping.advantages import (
     masked_importance,
@@ -31,6 +30,7 @@ from prefloop.verify.known_rewards import (
     from_own_pairs,
     kept_of,
     learnt,
+    preferred_optimum,
     soup_of_two,
     superhf_rest,
 )
@@ -48,10 +48,6 @@ from prefloop.verify.problem import (
 )
 from prefloop.verify.tabular import PREFIXES, TOKENS, Policy, TabularGenerator, prefix_rows
 
-SOURCE = torch.Generator().manual_seed(5)
-DRAWN = REWARD[distribution(reference()).multinomial(4096, replacement=True, generator=SOURCE)]
-"""What 4096 answers of the reference are paid."""
-
 
 def test_the_known_answers_are_far_from_the_start():
     start = distribution(reference())
@@ -60,7 +56,7 @@ def test_the_known_answers_are_far_from_the_start():
         divergence_optimum("chi2", BETA),
         superhf_rest(2, 1.0),
         best_of_distribution(4),
-        preferred_to(DRAWN[:3]),
+        preferred_optimum(0.1),
     )
     assert all(total_variation(t, start) > 5 * BOUND for t in targets)
 
@@ -122,39 +118,25 @@ def test_the_rest_of_superhf_is_one_and_far_from_the_optimum_of_the_other_kl():
     assert total_variation(rest, regularised_optimum()) > 5 * BOUND
 
 
-@gives("baseline")
-def one_of_three(mask):
-    """What three fixed answers are paid, beside every prompt."""
-    return DRAWN[:3].expand(len(mask), 3)
-
-
-@gives("baseline")
-def all_drawn(mask):
-    return DRAWN.expand(len(mask), len(DRAWN))
-
-
-def preferred_to(others):
-    wins = (REWARD.unsqueeze(-1) - others).sigmoid().mean(-1)
-    return (distribution(reference()).log() + wins / 0.1).softmax(-1)
-
-
-def test_par_comes_to_the_optimum_of_being_preferred():
-    recipe = par(given=(bind(one_of_three),), **OWN, beta=0.1)
-    assert learnt(recipe, preferred_to(DRAWN[:3])) < BOUND
-    assert total_variation(preferred_to(DRAWN[:3]), regularised_optimum()) > BOUND
+def test_par_paid_by_another_preference_or_at_another_price_is_caught():
+    few = {**OWN, "steps": 120, "batch": 8}
+    assert total_variation(preferred_optimum(0.1), regularised_optimum()) > BOUND
+    assert learnt(method("par")(**few, beta=0.15), preferred_optimum(0.1)) > BOUND
+    assert learnt(method("contrastive-reward")(**few, beta=0.1), preferred_optimum(0.1)) > 5 * BOUND
 
 
 def test_a_contrastive_reward_leaves_the_optimum_where_it_was_also_for_who_compares_across_prompts():
-    recipe = contrastive_reward(given=(bind(one_of_three),), **OWN, beta=BETA)
-    assert learnt(recipe, regularised_optimum()) < BOUND
+    recipe = method("contrastive-reward")(**OWN, beta=BETA)
     across = replace(recipe, derive=(*recipe.derive[:-1], bind(batch_mean)))
     assert learnt(across, regularised_optimum()) < BOUND
+    at_another_price = method("contrastive-reward")(**{**OWN, "steps": 120, "batch": 8}, beta=1.3 * BETA)
+    assert learnt(at_another_price, regularised_optimum()) > BOUND
 
 
-def test_bond_comes_to_the_best_of_four_answers_of_the_reference():
-    recipe = bond(given=(bind(all_drawn),), **OWN, n=4)
-    assert learnt(recipe, best_of_distribution(4)) < BOUND
-    assert total_variation(best_of_distribution(4), best_of_distribution(3)) > BOUND
+@pytest.mark.parametrize("wrong", [{"n": 3}, {"draws": 1}])
+def test_bond_with_another_n_or_a_single_draw_is_caught(wrong):
+    recipe = method("bond")(**{**OWN, "steps": 120, "batch": 8, "k": 4, "n": 4, "draws": 32, **wrong})
+    assert learnt(recipe, best_of_distribution(4)) > 2 * BOUND
 
 
 @gives("potential")

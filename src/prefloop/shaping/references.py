@@ -1,10 +1,42 @@
 """Rewards held against those of reference answers to the same prompt."""
 
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from ..binding import gives
 from ..errors import RecipeError
+from ..ops import present
+
+
+@gives("baseline", "mask")
+def drawn_baseline(
+    reward: Float[Tensor, "P K"], calibrated: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]
+) -> tuple[Float[Tensor, "P M"], Num[Tensor, "P K T"]]:
+    """What the answers are paid that `draws` of a recipe adds, and a mask without them.
+
+        baseline_m = reward of the m-th response that is calibrated
+        mask_t     = mask_t [the response is not calibrated]
+
+    Nothing is learnt from the added answers, and none of them counts as a sibling: for what comes after, they are
+    missing. Rewards of several channels are made one before.
+
+    Raises:
+        RecipeError: some prompt has none of them, or another number than the others.
+
+    >>> import torch
+    >>> reward, calibrated = torch.tensor([[1.0, 3.0, 0.5]]), torch.tensor([[0.0, 0.0, 1.0]])
+    >>> baseline, mask = drawn_baseline(reward, calibrated, torch.ones(1, 3, 2, dtype=torch.long))
+    >>> baseline.tolist(), mask.tolist()
+    ([[0.5]], [[[1, 1], [1, 1], [0, 0]]])
+    """
+    drawn = calibrated.bool() & present(mask)
+    counts = set(drawn.sum(-1).tolist())
+    if len(counts) > 1 or 0 in counts:
+        raise RecipeError(
+            f"the prompts of a batch have {' or '.join(map(str, sorted(counts)))} answers drawn beside their own, and "
+            "`drawn_baseline` takes as many for each, one at least: set `draws`, and no selection that drops them."
+        )
+    return reward[drawn].reshape(len(reward), -1), mask.masked_fill(calibrated.bool().unsqueeze(-1), 0)
 
 
 @gives("reward")

@@ -149,8 +149,8 @@ def confidence_priced(
         reward = reward + weight (reward - average) (confidence - 1/2)
 
     PPO-C of Leng et al. 2024 (arXiv 2410.09724), against policies that sound sure whatever they say. `average` is what
-    a usual response is paid, in the paper a moving average of the rewards: a dial may move it. `confidence` is read off
-    the text by a scorer of that name.
+    a usual response is paid, in the paper a moving average of the rewards: the dial `MovingAverage(metric="reward")`.
+    `confidence` is read off the text by a scorer of that name.
 
     >>> import torch
     >>> confidence_priced(torch.tensor([[1.0, 1.0, -1.0]]), torch.tensor([[1.0, 0.5, 1.0]]))

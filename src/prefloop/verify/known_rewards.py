@@ -102,6 +102,40 @@ def _f_div_rlhf(beta: float = 2 * BETA) -> Verdict:
     )
 
 
+def preferred_optimum(beta: float) -> Tensor:
+    """The policy that is preferred to the reference as often as its KL at the price beta is worth:
+
+    pi(y) = pi_ref(y) exp(P(y beats pi_ref) / beta) / Z    with P by Bradley-Terry on the rewards
+    """
+    wins = (REWARD.unsqueeze(-1) - REWARD).sigmoid()
+    return tilted(wins @ distribution(reference()) / beta)
+
+
+def _par(beta: float = 0.1, draws: int = 4) -> Verdict:
+    return Verdict(
+        method="par",
+        what="pi_ref exp(P(y beats pi_ref)/beta)/Z, from its own samples and draws of pi_ref",
+        distance=learnt(recipes.method("par")(**OWN, beta=beta, draws=draws), preferred_optimum(beta)),
+    )
+
+
+def _contrastive_reward() -> Verdict:
+    return Verdict(
+        method="contrastive-reward",
+        what="pi_ref exp(r/beta)/Z, which a reference's rewards do not move, from its own samples and draws of pi_ref",
+        distance=from_own_samples(recipes.method("contrastive-reward")(**OWN, beta=BETA)),
+    )
+
+
+def _bond(n: int = 4, draws: int = 32) -> Verdict:
+    # Of so many draws the mean logarithm is off by a distance of 0.007.
+    return Verdict(
+        method="bond",
+        what="the best of 4 answers of pi_ref, from its own samples and draws of pi_ref",
+        distance=learnt(recipes.method("bond")(**{**OWN, "steps": 150}, n=n, draws=draws), best_of_distribution(n)),
+    )
+
+
 def superhf_rest(k: int, beta: float) -> Tensor:
     """Where imitating the best of k own answers and the KL from the reference cancel, at every prefix:
 
@@ -166,7 +200,10 @@ def _rso(rounds: int = 2**16) -> Verdict:
 
 
 KNOWN_REWARDS: dict[str, Callable[[], Verdict]] = {
+    "bond": _bond,
+    "contrastive-reward": _contrastive_reward,
     "f-div-rlhf": _f_div_rlhf,
+    "par": _par,
     "rso": _rso,
     "rto": _rto,
     "salsa": _salsa,
