@@ -92,7 +92,7 @@ def optimise(
     mixed = _mixed(recipe, judged, networks)
     training = Training(recipe, needs, networks, temperature=temperature, folder=folder)
     shown = progress or Silent()
-    watch = Watch(recipe, lambda text: shown.say(f"warning: {text}"))
+    watch = Watch(recipe, lambda text: shown.say(f"warning: {text}"), prompts=prompts)
     watching = shown.stage(title or recipe.name, steps)
     with contextlib.closing(training), watching as bar, Patience() as patience:
         bar.advance(training.first)

@@ -246,9 +246,7 @@ def _warnings(state: State, before: Measured, after: Measured, rewards: Sequence
     skipped = sum(m.get("skipped") or 0 for m in state.folder.metrics())
     if skipped:
         found.append(f"{skipped:.0f} steps were not taken because a gradient was not finite: lower the learning rate.")
-    # A text that is gone on with may well be cut; an answer in a conversation should end.
-    leave = () if any(p.messages for p in state.prompts.train) else ("truncated",)
-    watch = Watch(state.rounds.policy, found.append, leave=leave)
+    watch = Watch(state.rounds.policy, found.append, prompts=state.prompts.train)
     for m in steps:
         watch.look({name: value for name, value in m.items() if isinstance(value, (int, float))})
         if m.get(OVER):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import RunError
 from ..recipe import Recipe
+from ..text import Prompt
 
 STEPS = 10
 """So many steps in a row are no accident."""
@@ -65,9 +66,11 @@ def signs(recipe: Recipe) -> tuple[Sign, ...]:
 class Watch:
     """Looks at the metrics of every step of a run."""
 
-    def __init__(self, recipe: Recipe, say: Callable[[str], None], *, leave: Collection[str] = ()) -> None:
-        """`say` is told what is seen, but for what these metrics show."""
+    def __init__(self, recipe: Recipe, say: Callable[[str], None], *, prompts: Sequence[Prompt]) -> None:
+        """`say` is told what is seen of a run on these prompts."""
         self._recipe, self._say = recipe, say
+        # A text that is gone on with may well be cut; an answer in a conversation should end.
+        leave = () if any(p.messages for p in prompts) else ("truncated",)
         self._seen = {s: deque[float](maxlen=s.steps) for s in signs(recipe) if s.metric not in leave}
         self._skipped = 0
 
