@@ -15,6 +15,7 @@ ORDERED = oracles.PAIRED | {
     "preferred",
     "preferred_calibrate",
     "doubly_robust",
+    "drawn_baseline",
 }
 TRIED = [pytest.param(f, knobs[-1], id=f.__name__) for f, knobs in oracles.PURE_FUNCTIONS.items()]
 MASKED = [case for case in TRIED if "mask" in oracles.inputs(case.values[0])]

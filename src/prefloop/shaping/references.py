@@ -31,7 +31,7 @@ def drawn_baseline(
     """
     drawn = calibrated.bool() & present(mask)
     counts = set(drawn.sum(-1).tolist())
-    if len(counts) > 1 or 0 in counts:
+    if len(counts) != 1 or 0 in counts:
         raise RecipeError(
             f"the prompts of a batch have {' or '.join(map(str, sorted(counts)))} answers drawn beside their own, and "
             "`drawn_baseline` takes as many for each, one at least: set `draws`, and no selection that drops them."
