@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 from ..binding import Bound, bind
+from ..credit import rloo as leave_one_out
 from ..dials import Dial
+from ..objectives.policy import reinforce
 from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import model_score
+from ..shaping import kl_in_reward, total_reward
+from ..shaping.references import drawn_baseline
 from . import SMOLLM2
 
 LONGEST = 64
@@ -84,6 +88,22 @@ def online(
 
 REFERENCE = {"ref": Model(source="policy")}
 """A frozen copy of the policy as it is at the start."""
+
+
+def beside_reference(
+    *, name: str, paper: str, summary: str, paid: Bound, beta: float | Dial, draws: int, **common: Unpack[Online]
+) -> Recipe:
+    """RLOO paid by how its answers stand beside as many `draws` of the reference: `paid` makes of both a reward."""
+    return online(
+        name=name,
+        paper=paper,
+        summary=summary,
+        models=REFERENCE,
+        draws=draws,
+        derive=(bind(drawn_baseline), paid, bind(kl_in_reward, beta=beta), bind(total_reward), bind(leave_one_out)),
+        objective=(Term(objective=bind(reinforce), per="constant", constant=1.0),),
+        **common,
+    )
 
 
 class Direct(TypedDict, total=False):
