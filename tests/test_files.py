@@ -99,7 +99,11 @@ def test_without_the_package_the_hub_is_refused_with_the_command_that_installs_i
         ("a.csv", b"prompt,chosen\n1,2,3\n", r"a\.csv, row 1 has more cells than the first line has names"),
         ("a.csv", b'prompt,chosen\n1,"2\n', r"a\.csv is no CSV that can be read: unexpected end of data"),
         ("a.jsonl.gz", b"plain text", r"a\.jsonl\.gz cannot be read: .*[Nn]ot a gzipped file"),
-        ("a.jsonl.gz", gzip.compress(b'{"prompt": 1}')[:-9], r"a\.jsonl\.gz ends in the middle of its compressed"),
+        (
+            "a.jsonl.gz",
+            gzip.compress(b'{"prompt": 1}', mtime=0)[:-9],
+            r"a\.jsonl\.gz ends in the middle of its compressed",
+        ),
         ("a.txt", b"One", r"a\.txt is not judged data that can be read: give a \.json, \.jsonl"),
         ("a.parquet", b"One", r"a\.parquet is (no Parquet file|read with the package `pyarrow`)"),
     ],
