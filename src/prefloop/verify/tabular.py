@@ -86,9 +86,9 @@ class Policy(Tabular):
         at = (prompt_rows(batch), prefix_rows(ids))
         given = {"logp": every[(*at, ids)], "entropy": -(every.exp() * every).sum(-1)[at]}
         found = {name: given[name] for name in want}
-        chosen, own = batch["mask"].bool(), self.places(batch)
+        chosen = batch["mask"].bool()
         for comparison in compare:
-            values = compared(comparison, own, temperature=temperature)
+            values = compared(comparison, self.places(batch), temperature=temperature)
             found[comparison.gives] = torch.zeros(chosen.shape, dtype=values.dtype).masked_scatter(chosen, values)
         return found
 
