@@ -89,9 +89,8 @@ class Packed:
         first = same == place
         self._roots, self._leaves = first[:, 0], first[:, 1:].flatten()
         laid = place[first]
-        laid = laid[
-            same[:, :1].expand_as(same)[first].argsort(stable=True)
-        ]  # branches of later rows behind their trunk
+        trunk_of = same[:, :1].expand_as(same)[first]
+        laid = laid[trunk_of.argsort(stable=True)]  # a later row's branches lie behind the trunk it shares
         size = parts.flatten()[laid]
         starts = torch.zeros(parts.numel(), dtype=torch.long)
         starts[laid] = size.cumsum(0) - size
