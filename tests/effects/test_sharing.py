@@ -44,7 +44,7 @@ def repeating():
     batch = tiny.batch(TRUNKS, LENGTHS).take([0, 1, 0, 2, 1, 0])
     batch = batch.arrange(torch.tensor([[3, 0, 2, 1] if p == 2 else [0, 1, 2, 3] for p in range(6)]))
     batch["mask"][5] = (torch.arange(11) < batch.lengths[5, :, None]) & (torch.arange(11) % 2 == 0)
-    return replace(batch, trunks=(*batch.trunks[:4], batch.trunks[3], batch.trunks[5]))
+    return replace(batch, trunks=(*batch.trunks[:4], batch.trunks[0], batch.trunks[5]))
 
 
 def alone(batch, p, k):
