@@ -24,8 +24,8 @@ def expert_iteration(*, least: float = 1.0, passes: int = 2, minibatches: int = 
     return online(
         name="expert-iteration",
         family="imitation",
-        paper="Anthony et al. 2017, arXiv 1705.08439; here as in ReST-EM, Singh et al. 2023, arXiv 2312.06585, but each "
-        "round goes on from the last policy",
+        paper="Anthony et al. 2017, arXiv 1705.08439; as ReST-EM, Singh et al. 2023, arXiv 2312.06585, but each round "
+        "goes on from the last policy",
         summary="imitates in rounds all own answers that are paid enough",
         select=(bind(passing, least=least),),
         objective=(Term(objective=bind(nll)),),

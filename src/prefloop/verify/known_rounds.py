@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from ..batch import assemble
 from ..binding import bind
+from ..learning.update import selected
 from ..recipe import Recipe
 from ..recipes import method
-from .distance import Known, Verdict, from_own_pairs, verdicts
+from ..scoring.scorer import scored
+from .distance import Known, Verdict, verdicts
+from .known_rewards import from_own_pairs as from_every_pair
 from .learn import from_population, from_samples
-from .problem import BETA, REWARD, distribution, reference, rises, total_variation
-from .tabular import ANSWERS
+from .problem import BETA, PROMPT, REWARD, best_alone, distribution, reference, rises, total_variation
+from .tabular import WHOLE, group
 
 
 def higher(prompt: str, answers: Sequence[str]) -> int | None:
@@ -47,11 +52,11 @@ def contested(tau: float) -> Tensor:
 
 
 def online_ipo(tau: float = BETA) -> Known:
-    """From own samples and what a judge says of them."""
+    """From every two answers, as probable as the policy makes them by then, and what a judge says of them."""
     return Known(
-        recipe=method("online-ipo")(reward=bind(higher), tau=tau, batch=256, steps=400),
-        what="pi_ref exp(P(y beats pi)/tau)/Z by a judge who is always sure, from its own samples",
-        distance=lambda recipe: total_variation(distribution(from_samples(recipe)), contested(tau)),
+        recipe=method("online-ipo")(reward=bind(higher), tau=tau),
+        what="pi_ref exp(P(y beats pi)/tau)/Z by a judge who is always sure, from every two of its own answers",
+        distance=lambda recipe: from_every_pair(recipe, contested(tau)),
     )
 
 
@@ -67,31 +72,33 @@ def nearer(policy: Tensor, margin: float) -> float:
 def online_slic(beta: float = 2.0) -> Known:
     """A step ends a little short of the margin, or beyond it: a hundredth of a nat is let pass."""
     return Known(
-        recipe=method("online-slic")(reward=bind(higher), beta=beta, batch=128, steps=400),
+        recipe=method("online-slic")(reward=bind(higher), beta=beta, batch=32, steps=150),
         what="1/beta nats between any two own answers that a judge tells apart (the share of pairs nearer is measured)",
         distance=lambda recipe: nearer(distribution(from_samples(recipe)), 1 / beta - 0.01),
     )
 
 
 def iterative_dpo() -> Known:
-    """A better answer is always preferred, so that only the best-paid are left."""
+    """A better answer is always preferred, so that only the best-paid are left; those share as in the reference."""
     return Known(
-        recipe=method("iterative-dpo")(reward=bind(rises), beta=BETA, batch=256, steps=40, passes=2, minibatches=8),
-        what="pi_ref on the best-paid answers alone, from rounds of the best and the worst of 8 own answers",
-        distance=from_own_pairs,
+        recipe=method("iterative-dpo")(reward=bind(rises), k=2, beta=BETA, passes=4, minibatches=1),
+        what="pi_ref on the best-paid answers alone, from rounds of all pairs, as probable as when the round began",
+        distance=lambda recipe: from_every_pair(recipe, best_alone()),
     )
 
 
 def passed(least: float) -> Tensor:
     """The reference on the answers that are paid enough alone: pi_ref(y) [r(y) >= least] / Z."""
-    kept = torch.where(REWARD >= least, distribution(reference()), 0.0)
+    kept = torch.where(least <= REWARD, distribution(reference()), 0.0)
     return kept / kept.sum()
 
 
 def in_rounds(recipe: Recipe, rounds: int = 3) -> Tensor:
     """The distribution after rounds of learning from every answer, as probable as the policy makes it by then."""
-    found = from_population(recipe, torch.arange(len(ANSWERS)).unsqueeze(-1), steps=rounds)
-    return distribution(found["policy"])
+    every = group(PROMPT, WHOLE)
+    kept = selected(recipe, scored(assemble([every]), recipe.score, [every], {}))["mask"][0].any(-1)
+    answers = kept.nonzero()
+    return distribution(from_population(replace(recipe, select=()), answers, steps=rounds)["policy"])
 
 
 def expert_iteration(least: float = 1.5) -> Known:
