@@ -40,7 +40,7 @@ def preferred(judge: Bound, said: Any) -> int | None:
     """
     if said is None:
         return None
-    if isinstance(said, Integral) and not isinstance(said, bool) and 0 <= said <= 1:
+    if isinstance(said, Integral) and not isinstance(said, bool) and int(said) in (0, 1):
         return int(said)
     raise RewardError(
         f"the judge `{judge.name}` said {said!r}: it returns 0 where the first of the two answers is better, 1 where "
