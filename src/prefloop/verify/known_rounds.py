@@ -78,7 +78,7 @@ def online_slic(beta: float = 2.0) -> Known:
     )
 
 
-def iterative_dpo(rounds: int = 50) -> Known:
+def iterative_dpo(rounds: int = 75) -> Known:
     """A better answer is always preferred, so that only the best-paid are left; those share as in the reference."""
     places = torch.arange(len(WHOLE))
 
@@ -87,7 +87,7 @@ def iterative_dpo(rounds: int = 50) -> Known:
         return total_variation(distribution(found["policy"]), best_alone())
 
     return Known(
-        recipe=method("iterative-dpo")(reward=bind(rises), k=2, beta=BETA, passes=4, minibatches=1),
+        recipe=method("iterative-dpo")(reward=bind(rises), k=2, beta=BETA, passes=2, minibatches=1),
         what="pi_ref on the best-paid answers alone, from rounds of all pairs, as probable as when the round began",
         distance=distance,
     )
