@@ -129,11 +129,12 @@ PURE_FUNCTIONS = {
     credit.beyond_prefix: ({},),
     credit.corrected: ({}, {"gamma": 0.7}),
     select.best_of: ({},),
+    select.passing: ({}, {"least": 0.8}),
     select.accepted: ({}, {"temperature": 0.2, "least": 1}, {"least": 3}),
     select.varied: ({},),
     select.filtered: ({}, {"keep": "best"}, {"keep": "best-worst"}),
     select.preferred: ({},),
-    select.best_and_worst: ({},),
+    select.best_and_worst: ({}, {"price": 0.4}),
 }
 """Every pure function, with the knobs it is tried with."""
 

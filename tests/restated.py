@@ -612,11 +612,16 @@ def _kept(one, other):
     return tuple(before[k] | here[k] | after[k] for k in (0, 1))
 
 
-def best_and_worst(reward, mask):
+def best_and_worst(reward, mask, *, price=0.0):
     there = [k for k, response in enumerate(mask) if any(response)]
     if not there:
         return [0, len(mask) - 1]  # any two: none of them is there
-    return [max(there, key=lambda k: reward[k]), min(reversed(there), key=lambda k: reward[k])]
+    paid = [r - price * sum(response) for r, response in zip(reward, mask, strict=True)]
+    return [max(there, key=lambda k: paid[k]), min(reversed(there), key=lambda k: paid[k])]
+
+
+def passing(reward, mask, *, least=1.0):
+    return [any(response) and r >= least for r, response in zip(reward, mask, strict=True)]
 
 
 def best_of(reward, mask):

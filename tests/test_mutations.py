@@ -56,11 +56,11 @@ EQUIVALENT = {
     },
     "best_and_worst": {
         "there.sum(-1) -> there.sum(1)",
-        "reward.shape[-1] -> reward.shape[1]",
-        "reward.masked_fill(~there, -torch.inf).argmax(-1) -> reward.masked_fill(~there, -torch.inf).argmax(1)",
-        "reward.masked_fill(~there, torch.inf).flip(-1) -> reward.masked_fill(~there, torch.inf).flip(1)",
-        "reward.masked_fill(~there, torch.inf).flip(-1).argmin(-1) -> "
-        "reward.masked_fill(~there, torch.inf).flip(-1).argmin(1)",
+        "paid.shape[-1] -> paid.shape[1]",
+        "paid.masked_fill(~there, -torch.inf).argmax(-1) -> paid.masked_fill(~there, -torch.inf).argmax(1)",
+        "paid.masked_fill(~there, torch.inf).flip(-1) -> paid.masked_fill(~there, torch.inf).flip(1)",
+        "paid.masked_fill(~there, torch.inf).flip(-1).argmin(-1) -> "
+        "paid.masked_fill(~there, torch.inf).flip(-1).argmin(1)",
         "torch.stack([best, worst], -1) -> torch.stack([best, worst], 1)",
     },
     "accepted": {

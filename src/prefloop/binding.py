@@ -68,6 +68,12 @@ class Bound:
         return getattr(inspect.signature(self.function).return_annotation, "dim_str", "") == "P"
 
     @property
+    def among_siblings(self) -> bool:
+        """Whether it says nothing of a response without another to the same prompt, which it is held against."""
+        marked = getattr(self.function, "among_siblings", False) or any(b.among_siblings for b in self.inner)
+        return marked or self.pairwise or self.compares
+
+    @property
     def gives(self) -> tuple[str, ...]:
         """The names of what it returns, as set by the `gives` decorator; empty for objectives and scorers."""
         return getattr(self.function, "gives", ())
@@ -123,6 +129,18 @@ def gives(*names: str) -> Callable[[F], F]:
         return function
 
     return mark
+
+
+def among_siblings(function: F) -> F:
+    """Mark a function that needs at least two responses to a prompt, where its signature does not say so.
+
+    >>> @among_siblings
+    ... def group_mean(reward): ...
+    >>> bind(group_mean).among_siblings
+    True
+    """
+    function.among_siblings = True  # type: ignore[attr-defined]
+    return function
 
 
 def locate(thing: Any) -> str:

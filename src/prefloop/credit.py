@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
-from .binding import gives
+from .binding import among_siblings, gives
 from .errors import RecipeError
 from .ops import present, tsum
 
@@ -72,6 +72,7 @@ def return_to_go(
     return advantage
 
 
+@among_siblings
 @gives("advantage")
 def rloo(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
     """Reward minus the mean reward of the other responses to the same prompt.
@@ -96,6 +97,7 @@ def rloo(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tens
     return (centred * count / (count - 1).clamp(min=1)).unsqueeze(-1)
 
 
+@among_siblings
 @gives("advantage")
 def group_mean(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
     """Reward minus the mean reward of all responses to the same prompt.
@@ -118,6 +120,7 @@ def group_mean(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Floa
     return _centred(reward, mask)[0].unsqueeze(-1)
 
 
+@among_siblings
 @gives("advantage")
 def grpo(
     reward: Float[Tensor, "P K"],
@@ -151,6 +154,7 @@ def grpo(
     return (centred / (spread + eps)).unsqueeze(-1)
 
 
+@among_siblings
 @gives("advantage")
 def maxrl(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
     """Reward minus the mean reward of all responses to the same prompt, in units of that mean.
@@ -177,6 +181,7 @@ def maxrl(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Ten
     return torch.where(mean > 0, centred / mean, 0.0).unsqueeze(-1)
 
 
+@among_siblings
 @gives("advantage")
 def gigpo(
     token_reward: Float[Tensor, "P K T"],
@@ -283,6 +288,7 @@ def midpoint(
     return torch.stack([r.mean() for r in kinds if len(r)]).mean().expand(len(mask))
 
 
+@among_siblings
 @gives("win_rate")
 def group_win_rate(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
     """How often each response beats a response to the same prompt, by Bradley-Terry on what they are paid.

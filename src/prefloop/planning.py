@@ -218,6 +218,13 @@ class _Planner:
                 f"`{recipe.name}` learns from its own samples at temperature 0, where every answer has probability 1 "
                 "and there is nothing to learn: raise `sample.decoding.temperature`."
             )
+        pieces = (*recipe.select, *recipe.derive, *(term.objective for term in recipe.objective))
+        alone = next((b for b in pieces if b.among_siblings), None)
+        if alone is not None and recipe.sample is not None and recipe.objective and recipe.answers < 2:
+            raise RecipeError(
+                f"`{alone.name}` compares the answers to a prompt, and `{recipe.name}` draws 1 to each, so that "
+                "nothing would be learnt: draw 2 or more (`k`, or `sample.k`), or take credit from a critic (`gae`)."
+            )
 
     def _check_budget(self) -> None:
         if self.recipe.sample is None or "logp" not in self.trained:

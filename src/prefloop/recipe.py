@@ -7,7 +7,7 @@ No recipe holds a tensor or a weight. `planning.py` reads what its functions ask
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .binding import Bound
@@ -104,6 +104,8 @@ class Decoding:
 class Sample:
     """How many responses the policy draws for each prompt, and how.
 
+    explore: how much hotter than the policy itself the answers are drawn, which is learnt at the temperature of
+    `decoding` all the same: drawn at `explore` times that. What is above 1 shows more of what the policy hardly says.
     greedy: whether it also gives its most probable answer to each prompt. That is paid like the others, its reward is
     the `baseline`, and nothing is learnt from it.
 
@@ -113,10 +115,17 @@ class Sample:
 
     k: int = 4
     decoding: Decoding = field(default_factory=Decoding)
+    explore: float = 1.0
     greedy: bool = False
 
     def __post_init__(self) -> None:
         _at_least(1, k=self.k)
+        _above_zero(explore=self.explore)
+
+    @property
+    def drawing(self) -> Decoding:
+        """How the answers are drawn, with `explore`."""
+        return replace(self.decoding, temperature=self.explore * self.decoding.temperature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +296,11 @@ class Recipe:
         counts = ("batch", "steps", "epochs", "passes", "minibatches", "checkpoint")
         _at_least(1, **{name: getattr(self, name) for name in counts})
         _above_zero(kl_budget=self.kl_budget)
+
+    @property
+    def answers(self) -> int:
+        """How many answers to each prompt are drawn in a step, by the policy and beside it."""
+        return (self.sample.k if self.sample else 0) + (self.draws.k if self.draws else 0)
 
 
 def _at_least(lowest: int, **numbers: float | None) -> None:

@@ -11,12 +11,14 @@ import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
+from .binding import among_siblings
 from .errors import RecipeError, above_zero
 from .ops import best, present
 
 Filter = Literal["best", "best-random", "best-worst"]
 
 
+@among_siblings
 def best_of(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
     """Keep the best-paid response to each prompt.
 
@@ -31,6 +33,23 @@ def best_of(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Te
     tensor([[False,  True, False]])
     """
     return best(reward, mask)
+
+
+def passing(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, least: float = 1.0) -> Bool[Tensor, "P K"]:
+    """Keep every response that is paid enough.
+
+        keep_i = [reward_i >= least]
+
+    The filter of expert iteration on language models, as in ReST (Gulcehre et al. 2023, arXiv 2308.08998) and, for
+    rewards of 0 and 1, in ReST-EM (Singh et al. 2023, arXiv 2312.06585): what is kept of answers of pi is drawn from
+    pi(y) [r(y) >= least] / Z. Unlike `best_of` it keeps several responses to one prompt and none to another. A missing
+    response is never kept.
+
+    >>> import torch
+    >>> passing(torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[[1], [1], [0]]]))
+    tensor([[ True, False, False]])
+    """
+    return (reward >= least) & present(mask)
 
 
 def accepted(
@@ -65,6 +84,7 @@ def accepted(
     return ((ahead > 0) | (places < least)) & present(mask)
 
 
+@among_siblings
 def varied(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
     """Keep the groups whose responses are not all paid alike.
 
@@ -132,15 +152,20 @@ def preferred(mask: Num[Tensor, "P K T"]) -> Bool[Tensor, "P K"]:
     return there & (torch.arange(there.shape[-1], device=there.device) == 0)
 
 
-def best_and_worst(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Int[Tensor, "P 2"]:
+@among_siblings
+def best_and_worst(
+    reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, price: float = 0.0
+) -> Int[Tensor, "P 2"]:
     """The best-paid and the worst-paid response to each prompt, as a pair with the best first.
 
-        pair = (argmax_i reward_i, argmin_i reward_i)        i over the responses that are there
+        pair = (argmax_i s_i, argmin_i s_i)        i over the responses that are there
+        where    s_i = reward_i - price tokens_i
 
     With K = 2 it is the annotation step of online DPO (Guo et al. 2024, arXiv 2402.04792, algorithm 1); with more, that
-    of iterative methods such as RLHFlow's (Dong et al. 2024, arXiv 2405.07863). Of several equals the first is the best
-    and the last is the worst, so that two answers paid alike are a coin's toss. A prompt with a single response gives
-    it twice: a pair without a difference.
+    of iterative methods such as RLHFlow's (Dong et al. 2024, arXiv 2405.07863), whose length penalty is `price`: per
+    token that the model chose, where their code counts characters. Of several equals the first is the best and the last
+    is the worst, so that two answers paid alike are a coin's toss. A prompt with a single response gives it twice: a
+    pair without a difference.
 
     Raises:
         RecipeError: no prompt has two responses.
@@ -154,7 +179,8 @@ def best_and_worst(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> 
         raise RecipeError(
             "no prompt has two responses, so there is no pair to learn from. Sample at least 2 responses to a prompt."
         )
-    best = reward.masked_fill(~there, -torch.inf).argmax(-1)
+    paid = reward - price * mask.sum(-1)
+    best = paid.masked_fill(~there, -torch.inf).argmax(-1)
     # argmin would take the first of several equals, and a group paid alike would be a pair of one response.
-    worst = reward.shape[-1] - 1 - reward.masked_fill(~there, torch.inf).flip(-1).argmin(-1)
+    worst = paid.shape[-1] - 1 - paid.masked_fill(~there, torch.inf).flip(-1).argmin(-1)
     return torch.stack([best, worst], -1)

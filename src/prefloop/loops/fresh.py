@@ -1,11 +1,11 @@
-"""Which weights drew the answers of a step: those that are about to learn from them, or a method that corrects."""
+"""What drew the answers of a step: the policy that is about to learn from them, or a method that corrects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import RunError
+from ..errors import RecipeError, RunError
 from ..planning import Plan
 from ..recipe import Recipe
 from ..text import Group
@@ -39,3 +39,27 @@ def must_be_fresh(
         f"drew it as `model_version`; or have `{recipe.name}` correct for it, with bind(truncated_importance) at the "
         "end of `derive`."
     )
+
+
+def must_bear_exploring(recipe: Recipe, needs: Plan) -> None:
+    """Refuse to draw answers hotter, or colder, than the policy where only its own answers serve.
+
+    Losses on pairs and imitation learn from answers that anybody wrote. An advantage is one among the policy's own,
+    unless `sampled_logp` is read to correct for the difference; a KL budget is measured on them.
+
+    Raises:
+        RecipeError: `explore` is not 1.
+    """
+    if recipe.sample is None or recipe.sample.explore == 1:
+        return
+    where = f"`{recipe.name}` draws answers with `explore` {recipe.sample.explore:g}"
+    if recipe.kl_budget is not None:
+        raise RecipeError(
+            f"{where} and has a `kl_budget`, which is measured on the policy's own: leave one of them out."
+        )
+    credited = next((t.objective.name for t in recipe.objective if "advantage" in t.objective.inputs), None)
+    if credited is not None and not needs.corrects:
+        raise RecipeError(
+            f"{where}, and `{credited}` learns from the policy's own alone: set `explore` to 1 and move "
+            "`sample.decoding.temperature`, or correct for it with bind(truncated_importance) at the end of `derive`."
+        )

@@ -27,7 +27,7 @@ from ..text import Group, Prompt
 from .budget import OVER
 from .degrees import degree, with_degrees
 from .draws import calibrated, with_draws
-from .fresh import must_be_fresh
+from .fresh import must_be_fresh, must_bear_exploring
 from .interrupt import Patience
 from .judged import in_tokens
 from .progress import Progress, Silent
@@ -143,18 +143,21 @@ def _online(
         raise DataError(f"`{recipe.name}` samples and was given no prompts.")
     if recipe.steps is None:
         raise RunError(f"`{recipe.name}` samples without end: give it `steps`.")
+    must_bear_exploring(recipe, needs)
     _must_stand_apart((*needs.beside, *needs.drawing), needs, networks)
     reader = networks[next(iter(needs.outputs))]
 
     def draw(step: int) -> Drawn:
         some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
         seed = seed_of(recipe.seed, "sample", step)
-        own = generator.sample(some, k=sample.k, decoding=sample.decoding, seed=seed)
+        own = generator.sample(some, k=sample.k, decoding=sample.drawing, seed=seed)
         metrics = {**must_be_fresh(recipe, needs, own, networks), **_ends(own)}
         beside = seed_of(recipe.seed, "draws", step)
         groups = with_draws(recipe, own, networks, drawer, seed=beside, reader=reader)
         batch = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
         batch = batch.having(**calibrated(recipe, groups))
+        if sample.explore != 1 and not needs.corrects:
+            batch = batch.without("sampled_logp")  # they are not the policy's own, and nothing is said of it by them
         answers = list(groups)
         if sample.greedy:
             greedy = generator.sample(some, k=1, decoding=replace(sample.decoding, temperature=0.0), seed=seed)

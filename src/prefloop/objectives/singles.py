@@ -5,6 +5,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from ..binding import among_siblings
 from ..ops import present, tmean, tsum
 
 
@@ -126,6 +127,7 @@ def unlikelihood(
     return torch.where((label > 0).unsqueeze(2), -logp, -alpha * other)
 
 
+@among_siblings
 def nft(
     logp: Float[Tensor, "P K T"],
     old_logp: Float[Tensor, "P K T"],

@@ -11,6 +11,7 @@ from ..dials import Dial
 from ..objectives.policy import reinforce
 from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import model_score
+from ..select import best_and_worst
 from ..shaping import kl_in_reward, total_reward
 from ..shaping.references import drawn_baseline
 from . import SMOLLM2
@@ -49,6 +50,8 @@ def online(
     head: float = 1.0,
     passes: int = 1,
     minibatches: int = 1,
+    checkpoint: int = 25,
+    explore: float = 1.0,
     model: str = SMOLLM2,
     reward: Bound | None = None,
     k: int = 4,
@@ -72,7 +75,7 @@ def online(
             **(models or {}),
             "reward": Model(source="reward", head="score"),
         },
-        sample=Sample(k=k, decoding=decoding, greedy=greedy),
+        sample=Sample(k=k, decoding=decoding, explore=explore, greedy=greedy),
         draws=Draws(k=draws, decoding=decoding) if draws else None,
         score={"reward": reward or bind(model_score, model="reward")},
         select=select,
@@ -83,6 +86,7 @@ def online(
         steps=steps,
         passes=passes,
         minibatches=minibatches,
+        checkpoint=checkpoint,
     )
 
 
@@ -102,6 +106,37 @@ def beside_reference(
         draws=draws,
         derive=(bind(drawn_baseline), paid, bind(kl_in_reward, beta=beta), bind(total_reward), bind(leave_one_out)),
         objective=(Term(objective=bind(reinforce), per="constant", constant=1.0),),
+        **common,
+    )
+
+
+class InRounds(Online, total=False):
+    """The knobs of a method that may draw many answers at once and learn from them for a while.
+
+    explore: how much hotter than the policy itself answers are drawn. checkpoint: steps between two states on disk.
+    """
+
+    passes: int
+    minibatches: int
+    checkpoint: int
+    explore: float
+
+
+def own_pairs(
+    *, name: str, paper: str, summary: str, objective: Bound, price: float = 0.0, **common: Unpack[InRounds]
+) -> Recipe:
+    """A loss on pairs of the policy's own answers: the best-paid and the worst-paid of k to each prompt.
+
+    A `price` of a token is taken off before they are compared.
+    """
+    common.setdefault("k", 2)
+    return online(
+        name=name,
+        paper=paper,
+        summary=summary,
+        models=REFERENCE,
+        select=(bind(best_and_worst, **({"price": price} if price else {})),),
+        objective=(Term(objective=objective),),
         **common,
     )
 

@@ -18,6 +18,10 @@ def superhf(*, beta: float | Dial = 0.25, **common: Unpack[Online]) -> Recipe:
 
     The KL of the paper is that of the reference from the policy, KL(ref || pi), at every token. Here its gradient is
     that of `kl_k3` on all k answers, which are the policy's own, and not on the best alone, which are not.
+
+    Where the two cancel in the mean the gradient of a batch still does not vanish: the best of k is another one each
+    time. So the policy keeps moving about its rest, by about 1 / sqrt(`batch` k); a larger batch, a rate that falls to
+    0 and a longer memory of AdamW (`optimiser.betas`) bring it nearer.
     """
     return online(
         name="superhf",

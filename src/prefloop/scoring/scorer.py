@@ -16,6 +16,7 @@ from ..models.decoder import Decoder
 from ..recipe import Scoring
 from ..text import Group
 from .attempts import attempted, may_pass
+from .judge import ASKED, preferred, wins
 
 USUAL = Scoring()
 
@@ -26,8 +27,9 @@ def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder],
     Where it failed and `how` says to skip that, it is nan.
 
     A scorer that takes `(prompt, response)` is called with the text of each; one that takes `groups` gets them all and
-    returns a tensor or a list of lists. A knob `model="role"` is given the loaded model of that role, one of several
-    roles the models of them all.
+    returns a tensor or a list of lists. One that takes `(prompt, answers)` is a judge (`judge.py`): it is given every
+    two answers to a prompt and says which is better, and each is paid the share of the others it beats. A knob
+    `model="role"` is given the loaded model of that role, one of several roles the models of them all.
 
     Raises:
         RewardError: it raised or did not answer in time, at the last of its attempts, returned something that is not a
@@ -51,6 +53,8 @@ def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder],
 
 def _row(scorer: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) -> list[Any]:
     """What it says of each response; where failures are skipped, the failure in place of a number."""
+    if scorer.inputs == ASKED:
+        return _judged(scorer, group, knobs, how)
     row: list[Any] = []
     for k, response in enumerate(group.responses):
         where = f"prompt {group.prompt.shown!r}, response {k} {response.text!r}"
@@ -62,6 +66,28 @@ def _row(scorer: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) ->
             row += [error] * (len(group.responses) - k)  # the prompt is lost: nobody need be asked about the rest
             break
     return row
+
+
+def _judged(judge: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) -> list[Any]:
+    """The share of the others that each response beats by a judge; where failures are skipped, a failure for all."""
+    shown, texts = group.prompt.shown, group.texts
+    if len(texts) < 2:
+        raise RewardError(f"the judge `{judge.name}` compares answers, and {shown!r} has one: draw 2 or more.")
+
+    def ask(i: int, j: int) -> int | None:
+        where = f"prompt {shown!r}, responses {i} {texts[i]!r} and {j} {texts[j]!r}"
+        said = _call(judge, (shown, (texts[i], texts[j])), knobs, how, where)
+        try:
+            return preferred(judge, said)
+        except RewardError as error:
+            raise RewardError(f"{error} It was on {where}.") from error
+
+    try:
+        return list(wins(len(texts), ask))
+    except RewardError as error:
+        if how.failed == "stop":
+            raise
+        return [error] * len(texts)
 
 
 def scored(

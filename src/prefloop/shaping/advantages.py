@@ -8,11 +8,12 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from ..binding import gives
+from ..binding import among_siblings, gives
 from ..errors import RecipeError
 from ..ops import best, present, tsum, whiten
 
 
+@among_siblings
 @gives("advantage")
 def best_alone(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K 1"]:
     """An advantage for the best-paid response to each prompt and none for the others.

@@ -4,10 +4,11 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from ..binding import gives
+from ..binding import among_siblings, gives
 from ..ops import present
 
 
+@among_siblings
 @gives("reward")
 def diverse_win(
     win_rate: Float[Tensor, "P K"], ids: Int[Tensor, "P K T"], mask: Num[Tensor, "P K T"], *, weight: float = 0.1
