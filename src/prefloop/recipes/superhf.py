@@ -20,8 +20,8 @@ def superhf(*, beta: float | Dial = 0.25, **common: Unpack[Online]) -> Recipe:
     that of `kl_k3` on all k answers, which are the policy's own, and not on the best alone, which are not.
 
     Where the two cancel in the mean the gradient of a batch still does not vanish: the best of k is another one each
-    time. So the policy keeps moving about its rest, by about 1 / sqrt(`batch` k); a larger batch, a rate that falls to
-    0 and a longer memory of AdamW (`optimiser.betas`) bring it nearer.
+    time. So the policy keeps moving about its rest, less the larger the `batch`: on the problem of `verify` by a total
+    variation of 0.07, 0.04 and 0.02 with 16, 64 and 256 prompts a step, and a rate that falls.
     """
     return online(
         name="superhf",
