@@ -64,6 +64,24 @@ class Follows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Critics:
+    """Several critics in one value head on one trunk, read as their soft minimum (`ops.soft_min`).
+
+    What they disagree about is valued low. `softness` is in the unit of the reward.
+
+    >>> Critics().count
+    2
+    """
+
+    count: int = 2
+    softness: float = 0.3
+
+    def __post_init__(self) -> None:
+        _at_least(2, count=self.count)
+        _above_zero(softness=self.softness)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model a recipe needs, under the role it has there.
 
@@ -75,7 +93,8 @@ class Model:
     log-probabilities: as a system message before messages, and with an empty line after it before plain text. degrees:
     how many degrees of an answer a second, linear head of a trained language model tells apart (`degree_logits`); it
     lies in a file of its own beside the checkpoint. follows: for a frozen model whose source is the role of a trained
-    one, how its weights move along with those; without it they stay.
+    one, how its weights move along with those; without it they stay. critics: how many critics a `value` head has,
+    where it has more than one.
 
     >>> Model(source="policy").train
     False
@@ -90,6 +109,7 @@ class Model:
     instruction: str | None = None
     degrees: int | None = None
     follows: Follows | None = None
+    critics: Critics | None = None
 
     def __post_init__(self) -> None:
         _at_least(2, degrees=self.degrees)
@@ -98,6 +118,8 @@ class Model:
                 f"a model from `{self.source}` is to follow another and is no frozen language model: leave out "
                 '`follows`, or say train=False, head="lm".'
             )
+        if self.critics is not None and self.head != "value":
+            raise RecipeError(f"a model from `{self.source}` has `critics` and the head `{self.head}`: leave them out.")
         if self.degrees is not None and not (self.train and self.head == "lm"):
             raise RecipeError(
                 f"a model from `{self.source}` is to tell {self.degrees} degrees apart and is no language model that "
