@@ -127,6 +127,11 @@ class Model:
             )
 
     @property
+    def labels(self) -> int:
+        """How many numbers a head other than a language model's reads at each place."""
+        return self.critics.count if self.critics else 1
+
+    @property
     def gives(self) -> tuple[str, ...]:
         """The tensors it gives: those of its head, and of its second one where it has that."""
         return (*GIVEN_BY_HEAD[self.head], *(("degree_logits",) if self.degrees else ()))

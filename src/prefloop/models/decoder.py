@@ -7,9 +7,9 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
     token_score  AutoModelForTokenClassification      token_score, after it  (P K T)
     score        AutoModelForSequenceClassification   score                  (P K)
 
-A value head may have several critics (`num_labels` of them), whose soft minimum is the value; how soft it is, its config
-says (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the stock model: degree_logits
-(P K D), at the last token of a response.
+A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
+is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
+stock model: degree_logits (P K D), at the last token of a response.
 """
 
 from __future__ import annotations

@@ -10,10 +10,13 @@ from ..recipe import Critics, Recipe
 from ._families import Online
 from .ppo import ppo
 
+GATED = GatedKL()
+"""The KL price unless a recipe says otherwise."""
+
 
 def safe_entropy(
     *,
-    beta: float | Dial = GatedKL(),
+    beta: float | Dial = GATED,
     softness: float = 0.3,
     lam: float = 0.95,
     passes: int = 1,

@@ -82,7 +82,7 @@ def _safe_entropy(dial: GatedKL = GATED, softness: float = 0.3) -> Verdict:
     recipe = recipes.method("safe-entropy")(**OWN, beta=dial, softness=softness)
     return Verdict(
         method="safe-entropy",
-        what=f"pi_ref exp(r/beta)/Z at the beta its own KL, entropy and reward ask for ({beta:.2f}), from its own samples",
+        what=f"pi_ref exp(r/beta)/Z at the beta its KL, entropy and reward ask for ({beta:.2f}), from its own samples",
         distance=learnt(recipe, policy, critic=two_critics(softness)),
     )
 
