@@ -69,6 +69,9 @@ RANGES = {
     "undesirable": "above 0",
     "gamma": "0 to 1",
     "lam": "0 to 1",
+    "decay": "0 to 1",
+    "every": "1 and up",
+    "softness": "above 0",
 }
 """The ranges of knobs that the formulas of several methods share."""
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from prefloop.dials import AdaptiveKL, After, Dial, EffectiveShare, Linear, PidKL, setting
+from prefloop.dials import AdaptiveKL, After, Dial, EffectiveShare, GatedKL, Linear, PidKL, setting
 from prefloop.metrics import effective_share
 
 
@@ -72,6 +72,7 @@ def test_schedules_and_controllers_are_dials_and_numbers_are_not():
     assert isinstance(AdaptiveKL(target=1), Dial)
     assert isinstance(PidKL(target=1), Dial)
     assert isinstance(EffectiveShare(full=1), Dial)
+    assert isinstance(GatedKL(), Dial)
     assert not isinstance(0.1, Dial)
 
 
@@ -117,6 +118,59 @@ def test_the_pid_controller_brings_the_kl_to_its_target_and_keeps_it_there(begin
     assert max(off[-300:]) < 0.01
     assert off[0] > 0.2
     assert max(far(PidKL(target=target, begin=begin, integral=0.0, proportional=0.0))[-300:]) > 0.2
+
+
+def gated(*steps, **knobs):
+    """What a gated dial keeps after steps of (kl, entropy, reward)."""
+    dial = GatedKL(**knobs)
+    now = dial.start()
+    for kl, entropy, reward in steps:
+        now = dial.next(now, step=0, steps=9, metrics={"kl": kl, "entropy": entropy, "reward": reward})
+    return now
+
+
+def test_the_gated_dial_by_hand():
+    knobs = {"begin": 1.0, "weight": 0.25, "floor": 1.8, "rate": 0.5, "rise": 0.02, "reward_rate": 0.2}
+    knobs |= {"proportional": 0.5, "integral": 0.25, "derivative": 2.0, "most": 0.07}
+    once = gated((4.0, 0.8, 1.0), **knobs)
+    # the average begins at the first reward: only the rise that is asked for is missed
+    push = 0.5 * -0.02 + 0.25 * -0.02 + 2.0 * -0.02
+    assert once == pytest.approx([2 * 0.25 * (2.0 - 1.0 - push) * 1.8 / 0.9, 2.0, 1.0, -0.02, -0.02], rel=1e-12)
+    twice = gated((4.0, 0.8, 1.0), (3.0, 1.7, 1.5), **knobs)
+    error = 0.2 * 0.5 - 0.02
+    push = 0.5 * error + 0.25 * (error - 0.02) + 2.0 * (error + 0.02)
+    want = [2 * 0.25 * (2.5 - 1.0 - push) * 1.8 / 1.8, 2.5, 1.1, error - 0.02, error]
+    assert twice == pytest.approx(want, rel=1e-12)
+    thrice = gated((4.0, 0.8, 1.0), (3.0, 1.7, 1.5), (3.0, 1.7, 2.1), **knobs)
+    assert thrice[3] == 0.07  # of 0.24 in all
+    assert gated((4.0, 0.8, 1.0), (3.0, 1.7, -9.0), **knobs)[3] == -0.07
+
+
+def test_below_its_threshold_the_kl_is_free():
+    assert gated((0.9, 0.1, 1.0), begin=1.0, rate=1.0, rise=0.0)[0] == 0
+    assert gated((1.1, 0.1, 1.0), begin=1.0, rate=1.0, rise=0.0)[0] > 0
+    assert GatedKL().start() == [0.0]
+
+
+@pytest.mark.parametrize(("entropy", "gate"), [(0.0, 20.0), (0.9, 2.0), (1.9, 1.0), (3.9, 0.5), (50.0, 0.5)])
+def test_the_gate_rises_as_the_entropy_falls_and_is_never_less_than_a_half(entropy, gate):
+    knobs = {"begin": 1.0, "rate": 1.0, "rise": 0.0, "weight": 0.5, "floor": 2.0}
+    assert gated((2.0, entropy, 0.0), **knobs)[0] == pytest.approx(gate, rel=1e-12)
+
+
+def test_the_weight_is_the_slope_of_the_penalty():
+    """Of weight max(0, KL - threshold)^2 gate, where the gate and the threshold stand still."""
+    knobs = {"begin": 1.0, "rate": 1.0, "rise": 0.0, "weight": 0.1, "floor": 2.0}
+    for kl in (0.5, 1.5, 4.0):
+        at = torch.tensor(kl, dtype=torch.float64, requires_grad=True)
+        (0.1 * (at - 1.0).clamp(min=0).square() * 2.0 / 0.6).backward()
+        assert gated((kl, 0.5, 1.0), **knobs)[0] == pytest.approx(float(at.grad), rel=1e-12)
+
+
+def test_while_the_reward_climbs_the_policy_may_go_further():
+    knobs = {"begin": 1.0, "rate": 1.0}
+    flat, climbing, falling = ([(3.0, 0.5, 1.0 + by * i) for i in range(5)] for by in (0.0, 0.3, -0.3))
+    assert gated(*climbing, **knobs)[0] < gated(*flat, **knobs)[0] < gated(*falling, **knobs)[0]
 
 
 def test_a_batch_that_is_stale_is_trusted_by_its_effective_share():

@@ -223,7 +223,7 @@ def explain(recipe: RecipeName, changes: Set = None) -> None:
                 role,
                 one.models[role].source if one.models[role].source in one.models else model_of(one, role).source,
                 one.models[role].head,
-                "trained" if role in needs.outputs else "frozen",
+                "trained" if role in needs.outputs else "follows" if role in needs.moving else "frozen",
             )
             for role in needs.roles or ("policy",)
         ]

@@ -147,8 +147,65 @@ class PidKL:
         _, total, before = now
         error = min(max(metrics["kl"] / self.target - 1, -self.clip), self.clip)
         total += error
-        push = self.proportional * error + self.integral * total + self.derivative * (error - before)
-        return [self.begin * math.exp(push), total, error]
+        return [self.begin * math.exp(_pid(self, error, total, before)), total, error]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatedKL:
+    """The KL weight of a penalty that begins at a threshold and doubts a policy that has become too sure of itself.
+
+        short     <- short + rate (KL - short)
+        threshold  = begin + proportional e + integral sum e + derivative (e - e before)
+        gate       = max(1/2, floor / (H + 0.1))
+        beta       = 2 weight max(0, short - threshold) gate
+
+    where e is how fast the running mean of the reward rises, minus `rise`: while the reward climbs, the policy may go
+    further. The sum of e stays within `most`. Put into the reward, beta is the true gradient of the penalty weight
+    max(0, KL - threshold)^2 gate, with the KL of the steps before and nothing through the gate.
+
+    The KL control of SAFE (Maity 2026, arXiv 2602.04651). The penalty, the gate, the PID of the threshold on the reward
+    and its numbers are as summaries of the paper and its published code have them; its equations were not checked. The
+    code takes the penalty as a number without a gradient, which trains nothing; here it has one. KL and `begin` are in
+    nats per response, as everywhere in this library (there per token), and `begin` is this library's number; the
+    entropy H is in nats per token. Left out: the phase detector, which multiplies the threshold, and the preview of a
+    step.
+
+    >>> dial = GatedKL(begin=1.0, rate=1.0)
+    >>> now = dial.next(dial.start(), step=0, steps=10, metrics={"kl": 3.0, "entropy": 0.9, "reward": 0.0})
+    >>> round(now[0], 2)
+    0.8
+    """
+
+    begin: float = 6.0
+    weight: float = 0.1
+    floor: float = 2.0
+    rate: float = 0.1
+    proportional: float = 0.3
+    integral: float = 0.01
+    derivative: float = 0.05
+    rise: float = 0.001
+    reward_rate: float = 0.05
+    most: float = 1.0
+
+    def start(self) -> list[float]:
+        """No price at the first step, which is at the reference."""
+        return [0.0]
+
+    def next(self, now: list[float], *, step: int, steps: int, metrics: Mapping[str, float]) -> list[float]:
+        """The setting after the measured `kl`, `entropy` and `reward`, and what it remembers of them."""
+        _, short, average, total, before = now if len(now) > 1 else (0.0, 0.0, metrics["reward"], 0.0, 0.0)
+        short += self.rate * (metrics["kl"] - short)
+        climb = self.reward_rate * (metrics["reward"] - average)
+        error = climb - self.rise
+        total = min(max(total + error, -self.most), self.most)
+        beyond = max(0.0, short - self.begin - _pid(self, error, total, before))
+        gate = max(0.5, self.floor / (metrics["entropy"] + 0.1))
+        return [2 * self.weight * beyond * gate, short, average + climb, total, error]
+
+
+def _pid(gains: PidKL | GatedKL, error: float, total: float, before: float) -> float:
+    """What a controller answers to an error, the sum of the errors and the error before."""
+    return gains.proportional * error + gains.integral * total + gains.derivative * (error - before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,21 @@ def wmean(
     return tsum(weight * x, mask) / torch.where(total == 0, 1.0, total)
 
 
+def soft_min(x: Float[Tensor, "... D"], *, softness: float) -> Float[Tensor, "..."]:
+    """The soft minimum of the last axis: between the least of its numbers and their mean.
+
+        soft_min = -softness log( 1/D sum_d exp(-x_d / softness) )
+
+    `softness` is in the unit of the numbers and above 0: towards 0 it is the minimum, towards infinity the mean. Equal
+    numbers give that number.
+
+    >>> soft_min(torch.tensor([0.0, 1.0]), softness=0.1)
+    tensor(0.0693)
+    """
+    count = torch.tensor(x.shape[-1], dtype=x.dtype, device=x.device)
+    return -softness * ((-x / softness).logsumexp(-1) - count.log())
+
+
 def lead(x: Num[Tensor, "P 2"]) -> Num[Tensor, "P"]:
     """How far the first of two is ahead of the second.
 

@@ -9,7 +9,7 @@ from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, compared_role, frozen_role, lookup
-from .recipe import Draws, Head, Mix, Model, Recipe
+from .recipe import Draws, Head, Mix, Model, Recipe, following
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,8 @@ class Plan:
     from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `degrees` how
     many degrees of the preferred answers it reads, 0 where it does not ask; `old` the outputs to freeze at the start
     of an update; `mismatched` the model asked for each log-probability after another
-    prompt; `drawing` the frozen roles that answer as well; `scorers` the roles that score; `instructions` what each
-    frozen role is told before the prompt, of those that are told anything.
+    prompt; `drawing` the frozen roles that answer as well; `moving` those that follow a trained model; `scorers` the
+    roles that score; `instructions` what each frozen role is told before the prompt, of those that are told anything.
     """
 
     outputs: dict[str, tuple[str, ...]]
@@ -44,6 +44,7 @@ class Plan:
     old: tuple[str, ...]
     mismatched: dict[str, str]
     drawing: tuple[str, ...]
+    moving: tuple[str, ...]
     scorers: tuple[str, ...]
     instructions: dict[str, str]
     rows: tuple[Row, ...]
@@ -129,6 +130,7 @@ class _Planner:
             old=tuple(t for t in dict.fromkeys(used) if t in ("old_logp", "old_value")),
             mismatched={t: frozen_role(t) or self.trained["logp"] for t in used if t.endswith("mismatched_logp")},
             drawing=(recipe.draws.by,) if recipe.draws else (),
+            moving=following(recipe),
             scorers=tuple(self._scorers()),
             instructions=self._instructions((*frozen, *beside)),
             rows=tuple(

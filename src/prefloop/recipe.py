@@ -41,6 +41,47 @@ class Lora:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Follows:
+    """How the weights of a frozen model follow those of the trained one it copies: as their moving average.
+
+        weight <- decay weight + (1 - decay) trained weight        after every `every` optimiser steps
+
+    The anchor of WARP (Rame et al. 2024, arXiv 2406.16768), and the reference of TR-DPO (Gorbatovski et al. 2024, arXiv
+    2404.09656): its soft update with `every` 1, its hard one with `decay` 0. With `decay` 1 the model stays as it is.
+
+    >>> Follows(decay=0.0, every=100)
+    Follows(decay=0.0, every=100)
+    """
+
+    decay: float = 0.99
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least(0, decay=self.decay)
+        _at_least(1, every=self.every)
+        if self.decay > 1:
+            raise RecipeError(f"`decay` is {self.decay}: it is at most 1, which moves nothing.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Critics:
+    """Several critics in one value head on one trunk, read as their soft minimum (`ops.soft_min`).
+
+    What they disagree about is valued low. `softness` is in the unit of the reward.
+
+    >>> Critics().count
+    2
+    """
+
+    count: int = 2
+    softness: float = 0.3
+
+    def __post_init__(self) -> None:
+        _at_least(2, count=self.count)
+        _above_zero(softness=self.softness)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model a recipe needs, under the role it has there.
 
@@ -51,7 +92,9 @@ class Model:
     checkpoint remembers its own. instruction: what a frozen model is told before the prompt when it is asked for its
     log-probabilities: as a system message before messages, and with an empty line after it before plain text. degrees:
     how many degrees of an answer a second, linear head of a trained language model tells apart (`degree_logits`); it
-    lies in a file of its own beside the checkpoint.
+    lies in a file of its own beside the checkpoint. follows: for a frozen model whose source is the role of a trained
+    one, how its weights move along with those; without it they stay. critics: how many critics a `value` head has,
+    where it has more than one.
 
     >>> Model(source="policy").train
     False
@@ -65,14 +108,28 @@ class Model:
     ending: str | None = None
     instruction: str | None = None
     degrees: int | None = None
+    follows: Follows | None = None
+    critics: Critics | None = None
 
     def __post_init__(self) -> None:
         _at_least(2, degrees=self.degrees)
+        if self.follows is not None and (self.train or self.head != "lm"):
+            raise RecipeError(
+                f"a model from `{self.source}` is to follow another and is no frozen language model: leave out "
+                '`follows`, or say train=False, head="lm".'
+            )
+        if self.critics is not None and self.head != "value":
+            raise RecipeError(f"a model from `{self.source}` has `critics` and the head `{self.head}`: leave them out.")
         if self.degrees is not None and not (self.train and self.head == "lm"):
             raise RecipeError(
                 f"a model from `{self.source}` is to tell {self.degrees} degrees apart and is no language model that "
                 'is trained: leave out `degrees`, or say train=True, head="lm".'
             )
+
+    @property
+    def labels(self) -> int:
+        """How many numbers a head other than a language model's reads at each place."""
+        return self.critics.count if self.critics else 1
 
     @property
     def gives(self) -> tuple[str, ...]:
@@ -301,6 +358,40 @@ class Recipe:
     def answers(self) -> int:
         """How many answers to each prompt are drawn in a step, by the policy and beside it."""
         return (self.sample.k if self.sample else 0) + (self.draws.k if self.draws else 0)
+
+
+def following(recipe: Recipe) -> tuple[str, ...]:
+    """The roles of the frozen models that follow a trained one.
+
+    Raises:
+        RecipeError: one of them follows no trained model, or one that trains an adapter alone; or the recipe takes it
+            for something that stays.
+    """
+    found = {role: model for role, model in recipe.models.items() if model.follows is not None}
+    for role, model in found.items():
+        leader = recipe.models.get(model.source)
+        if leader is None or not leader.train or leader.head != "lm":
+            raise RecipeError(
+                f"`{role}` of `{recipe.name}` follows `{model.source}`, which is no trained language model of the "
+                'recipe: say source="policy", the role whose weights it is to follow.'
+            )
+        if leader.adapter is not None:
+            raise RecipeError(
+                f"`{role}` of `{recipe.name}` follows `{model.source}`, of which an adapter alone is trained: `{role}` "
+                f"is then the model under it, which does not move. Train `{model.source}` whole (adapter=None), or "
+                "leave out `follows`."
+            )
+        if role == "ref" and recipe.kl_budget is not None:
+            raise RecipeError(
+                f"`{recipe.name}` has a `kl_budget`, which is measured from `ref`, and `ref` moves along with the "
+                "policy, so that it bounds nothing: leave out the budget or `follows`."
+            )
+        if recipe.draws is not None and recipe.draws.by == role and recipe.sample is None:
+            raise RecipeError(
+                f"`draws` of `{recipe.name}` are taken once, before anything is learnt, from `{role}`, which moves: "
+                "leave out `follows`, or have another frozen model draw."
+            )
+    return tuple(found)
 
 
 def _at_least(lowest: int, **numbers: float | None) -> None:

@@ -23,6 +23,7 @@ ACROSS = {
     "reinforce-plus-plus": "whiten_advantage",
     "reinforce-plus-plus-baseline": "whiten_advantage",
     "rto": "whiten_advantage",
+    "safe-entropy": "whiten_advantage",
     "salsa": "whiten_advantage",
 }
 """The methods that compare answers to different prompts, and what does: a prompt alone teaches them something else."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from oracles import batch
-from prefloop.ops import at_final, final, lead, log_odds, present, tmean, tsum, whiten, wmean
+from prefloop.ops import at_final, final, lead, log_odds, present, soft_min, tmean, tsum, whiten, wmean
 
 
 @pytest.fixture(params=range(4))
@@ -93,3 +93,36 @@ def test_whitening_takes_the_mean_and_the_population_variance_of_what_is_masked(
 
 def test_whitening_nothing_gives_nothing():
     assert whiten(torch.ones(3), torch.zeros(3)).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_soft_minimum_is_minus_the_logarithm_of_the_mean_of_exponentials(count):
+    rows = torch.randn(5, count, generator=torch.Generator().manual_seed(count), dtype=torch.float64)
+    a = 0.4
+    near(
+        soft_min(rows, softness=a),
+        [-a * math.log(statistics.fmean(math.exp(-x / a) for x in row)) for row in rows.tolist()],
+    )
+
+
+def test_the_soft_minimum_lies_between_the_least_and_the_mean_and_comes_to_both():
+    rows = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    least, mean = rows.amin(-1), rows.mean(-1)
+    soft = soft_min(rows, softness=0.4)
+    assert bool((soft > least).all() and (soft < mean).all())
+    torch.testing.assert_close(soft_min(rows, softness=1e-9), least, rtol=0, atol=1e-8)
+    torch.testing.assert_close(soft_min(rows, softness=1e7), mean, rtol=0, atol=1e-6)
+    torch.testing.assert_close(soft_min(rows + 1000, softness=0.4), soft + 1000, rtol=0, atol=1e-10)
+
+
+def test_equal_numbers_are_their_own_soft_minimum():
+    rows = torch.tensor([[2.0, 2.0, 2.0], [-900.0, -900.0, -900.0]], dtype=torch.float64)
+    near(soft_min(rows, softness=0.3), [2.0, -900.0])
+
+
+def test_the_soft_minimum_learns_most_through_the_lower_number():
+    """The gradient is softmax(-x / a), whose parts sum to 1."""
+    rows = torch.tensor([[0.0, 0.5]], dtype=torch.float64, requires_grad=True)
+    soft_min(rows, softness=0.25).sum().backward()
+    lower = 1 / (1 + math.exp(-0.5 / 0.25))
+    near(rows.grad, [[lower, 1 - lower]])

@@ -109,7 +109,7 @@ def interrupted(how, name, folder, step):
     return run
 
 
-@pytest.fixture(scope="module", params=["rloo", "ppo"])
+@pytest.fixture(scope="module", params=["rloo", "ppo", "warp-ema"])
 def whole(request, tmp_path_factory):
     return request.param, Run(request.param, tmp_path_factory.mktemp(request.param) / "state", Reward()).go()
 

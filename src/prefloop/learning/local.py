@@ -13,7 +13,8 @@ from ..batch import Batch
 from ..binding import Bound
 from ..models.places import Comparison
 from ..names import compared_role
-from ..recipe import Optimiser
+from ..recipe import Model, Optimiser
+from .following import Follower
 from .learner import Loss
 from .optimiser import MasterAdamW
 
@@ -42,10 +43,15 @@ class LocalLearner:
         *,
         temperature: float = 1.0,
         compare: Sequence[Bound] = (),
+        following: Mapping[str, Model] | None = None,
     ) -> None:
         """`networks` by role; `outputs` names what each is asked for (`Plan.outputs`).
 
         `compare` are the functions of the recipe that hold the policy's next-token distribution against frozen models'.
+        `following` are the frozen models that follow a trained one, as the recipe declares them (`Plan.moving`).
+
+        Raises:
+            ModelError: a model cannot follow the other.
         """
         self.networks = {role: networks[role] for role in outputs}
         self.outputs, self.settings, self.temperature = dict(outputs), settings, temperature
@@ -54,6 +60,12 @@ class LocalLearner:
             for r, n in self.networks.items()
         }
         self.compare = [(bound, _others(bound, networks)) for bound in compare]
+        self.followers: dict[str, Follower] = {}
+        for role, model in (following or {}).items():
+            # two roles may be one model in memory, told different things: it moves once
+            if model.follows and all(f.network is not networks[role] for f in self.followers.values()):
+                leader, exact = networks[model.source], self.optimisers[model.source].exact()
+                self.followers[role] = Follower(networks[role], leader, exact, model.follows, role=role)
         self.steps = 0
 
     def _outputs(self, batch: Batch) -> dict[str, Tensor]:
@@ -107,12 +119,14 @@ class LocalLearner:
     def step(self, lr: float) -> dict[str, float]:
         """See `Learner.step`."""
         norms = {role: optimiser.step(lr) for role, optimiser in self.optimisers.items()}
+        for follower in self.followers.values():
+            follower.after(self.steps + 1)
         self._after(self.steps + 1)
         return norms
 
     def _after(self, steps: int) -> None:
         self.steps = steps
-        for network in self.networks.values():
+        for network in (*self.networks.values(), *(f.network for f in self.followers.values())):
             network.version = f"{network.version.rpartition('@')[0]}@{steps}"
 
     def close(self) -> None:
@@ -133,12 +147,16 @@ class LocalLearner:
 
     def state(self) -> dict[str, Tensor]:
         """Everything a later `restore` needs, as named tensors."""
-        return {f"{r}/{n}": t for r, o in self.optimisers.items() for n, t in o.state().items()}
+        return {f"{r}/{n}": t for r, held in self._kept().items() for n, t in held.state().items()}
+
+    def _kept(self) -> dict[str, MasterAdamW | Follower]:
+        """What has a state, by role."""
+        return {**self.optimisers, **self.followers}
 
     def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Go on from what `state` gave after `steps` steps."""
-        for role, optimiser in self.optimisers.items():
-            optimiser.restore({n.partition("/")[2]: t for n, t in tensors.items() if n.partition("/")[0] == role})
+        for role, held in self._kept().items():
+            held.restore({n.partition("/")[2]: t for n, t in tensors.items() if n.partition("/")[0] == role})
         self._after(steps)
 
 

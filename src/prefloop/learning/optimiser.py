@@ -47,6 +47,10 @@ class MasterAdamW:
         scale = min(1.0, settings.clip / (norm + 1e-6))
         return dials(scale=scale, lr=lr, step=self.steps, betas=settings.betas, decay=settings.weight_decay)
 
+    def exact(self) -> dict[nn.Parameter, Tensor]:
+        """The weights as exactly as they are known here, by the model's parameter; they change with every step."""
+        return {w.parameter: w.exact for w in self._weights}
+
     def close(self) -> None:
         """Leave the gradients to whoever trains these weights next: until then they are all collected here."""
         for w in self._weights:

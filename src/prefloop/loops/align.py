@@ -133,7 +133,7 @@ def _measured(
     mask = batch["mask"]
     logp = logp_in_parts(networks["policy"], batch, tokens=tokens).cpu()
     found = {MEAN: accuracy(tmean(logp, mask).tolist(), asked)}
-    if "ref" in needs.frozen:
+    if "ref" in needs.frozen and "ref" not in needs.moving:  # from a model that moves along nothing is gained
         ref = remembered_logp(networks["ref"], batch.read_by("ref"), tokens=tokens).cpu()
         found = {IMPLICIT: accuracy(tsum(logp - ref, mask).tolist(), asked), **found}
     return found

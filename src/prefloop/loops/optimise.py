@@ -144,7 +144,7 @@ def _online(
     if recipe.steps is None:
         raise RunError(f"`{recipe.name}` samples without end: give it `steps`.")
     must_bear_exploring(recipe, needs)
-    _must_stand_apart((*needs.beside, *needs.drawing), needs, networks)
+    _must_stand_apart((*needs.beside, *needs.drawing, *needs.moving), needs, networks)
     reader = networks[next(iter(needs.outputs))]
 
     def draw(step: int) -> Drawn:
@@ -226,7 +226,10 @@ def _offline(
     temperature: float,
     drawer: Drawer,
 ) -> Draw:
-    """Batches of judged data; what rewards and frozen models think of it, or add to it, is worked out once."""
+    """Batches of judged data; what rewards and frozen models think of it, or add to it, is worked out once.
+
+    A frozen model that follows the trained one is asked about every batch anew.
+    """
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
@@ -250,10 +253,12 @@ def _offline(
     groups = [groups[i] for i in data["at"].tolist()]
     data = data.without("at")
     tokens = recipe.optimiser.tokens
-    data = with_frozen(data, needs, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
+    still = replace(needs, frozen=tuple(role for role in needs.frozen if role not in needs.moving))
+    going = replace(needs, frozen=tuple(role for role in needs.frozen if role in needs.moving))
+    data = with_frozen(data, still, networks, tokens=tokens, temperature=temperature, read=remembered_logp)
     elsewhere = mismatch(data) if needs.mismatched else data
-    fixed = {tensor: role for tensor, role in needs.mismatched.items() if role in needs.frozen}
-    moving = {tensor: role for tensor, role in needs.mismatched.items() if role not in needs.frozen}
+    fixed = {tensor: role for tensor, role in needs.mismatched.items() if role in still.frozen}
+    moving = {tensor: role for tensor, role in needs.mismatched.items() if role not in still.frozen}
     data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens, read=remembered_logp)
 
     prompts = data.prompts()
@@ -261,6 +266,7 @@ def _offline(
     def draw(step: int) -> Drawn:
         index = endless(len(data), recipe.batch, step, recipe.seed, "data", prompts=prompts)
         batch = with_mismatched(data.take(index), elsewhere.take(index), moving, networks, tokens=tokens)
+        batch = with_frozen(batch, going, networks, tokens=tokens, temperature=temperature)
         return Drawn(batch=batch, groups=[groups[i] for i in index])
 
     return draw

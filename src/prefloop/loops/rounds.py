@@ -82,6 +82,8 @@ class State:
     people: Source
     progress: Progress
     networks: dict[str, Any]
+    start: Any
+    """The model as it was before the run, to measure against."""
     generator: Generator
     origin: str
 
@@ -131,8 +133,7 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
         networks |= load_networks(policy, needs, given=networks, say=progress.say)
         if "policy" not in networks:
             networks |= load_networks(policy, replace(needs, scorers=("policy",)), given=networks)
-        if "ref" not in networks:
-            networks |= _reference(policy, networks)
+        start = networks["ref"] if "ref" in networks and "ref" not in needs.moving else _start(policy, networks)
     longest = max(d.max_tokens for d in (rounds.decoding, *(s.decoding for s in (rounds.policy.sample,) if s)))
     asked, told = (*prompts.train, *prompts.held_out), needs.instructions.values()
     must_fit(asked, networks["policy"], answer=longest, instructions=told)
@@ -144,18 +145,19 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
         people=people,
         progress=progress,
         networks=networks,
+        start=start,
         generator=sampler(networks["policy"]),
         origin=origin,
     )
 
 
-def _reference(recipe: Recipe, networks: dict[str, Any]) -> dict[str, Any]:
+def _start(recipe: Recipe, networks: dict[str, Any]) -> Any:
     """The model as it was before the run, to measure against; the policy itself where nothing trains it."""
     if not recipe.models["policy"].train:
-        return {"ref": networks["policy"]}
+        return networks["policy"]
     with_ref = replace(recipe, models={**recipe.models, "ref": Model(source="policy")})
     needs = replace(plan(recipe), outputs={}, frozen=("ref",), beside=(), scorers=())
-    return load_networks(with_ref, needs, given={"policy": networks["policy"]})
+    return load_networks(with_ref, needs, given={"policy": networks["policy"]})["ref"]
 
 
 def _ask(state: State, number: int) -> None:
@@ -309,7 +311,7 @@ def _measure(state: State, number: int) -> None:
         measured = measure_policy(
             generator,
             state.networks["policy"],
-            state.networks["ref"] if number else state.networks["policy"],
+            state.start if number else state.networks["policy"],
             prompts,
             k=rounds.k,
             decoding=decoding,

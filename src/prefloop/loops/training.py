@@ -29,7 +29,10 @@ class Training:
         }
         settings, compare = recipe.optimiser, recipe.compare
         self.recipe, self.folder, self.first = recipe, folder, 0
-        self.learner = LocalLearner(networks, wanted, settings, temperature=temperature, compare=compare)
+        following = {role: recipe.models[role] for role in needs.moving if role in needs.roles}
+        self.learner = LocalLearner(
+            networks, wanted, settings, temperature=temperature, compare=compare, following=following
+        )
         self.dials, self.budget = Dials(recipe), Budget(recipe, self.learner)
         state = checkpoint.read(folder) if folder else None
         if state is not None:

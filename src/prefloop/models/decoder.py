@@ -7,8 +7,9 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
     token_score  AutoModelForTokenClassification      token_score, after it  (P K T)
     score        AutoModelForSequenceClassification   score                  (P K)
 
-A language model that is trained may have a second head, a linear layer of our own beside the stock model: degree_logits
-(P K D), at the last token of a response.
+A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
+is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
+stock model: degree_logits (P K D), at the last token of a response.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..errors import ModelError
+from ..ops import soft_min
 from ..recipe import GIVEN_BY_HEAD, Head
 from .attention import Packed, Tree
 from .lean import Lean, fits
@@ -60,6 +62,7 @@ class Decoder:
         self.context = int(getattr(stock.config.get_text_config(), "max_position_embeddings", 0)) or None
         # What is read after an answer before its score is taken; kept in the checkpoint's config.
         said = getattr(stock.config, "prefloop_ending", "") if head == "score" else ""
+        self.softness = getattr(stock.config, "prefloop_softness", None) if head == "value" else None
         self.ending = tuple(tokenizer(said, add_special_tokens=False)["input_ids"]) if said else ()
         model.eval()  # no dropout: the sampler and the trainer must agree on every log-probability
         set_up(self)
@@ -193,7 +196,8 @@ class Decoder:
         return {self.head: spread(self._scores(hidden[at])[back])}
 
     def _scores(self, hidden: Tensor) -> Tensor:
-        return _whole(self._score_layer()(hidden).squeeze(-1))
+        scores = _whole(self._score_layer()(hidden))
+        return scores.squeeze(-1) if self.softness is None else soft_min(scores, softness=self.softness)
 
     def _score_layer(self) -> nn.Module:
         layer = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)

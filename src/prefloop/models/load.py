@@ -223,7 +223,7 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
             + "".join(f"; {p.name} is a pickle, which is never read" for p in sorted(folder.glob("*.bin")))
             + ". Save the model anew with `model.save_pretrained(folder)`."
         )
-    extra = {} if model.head == "lm" else {"num_labels": 1}
+    extra = {} if model.head == "lm" else {"num_labels": model.labels}
     try:
         with _quietly():
             config = transformers.AutoConfig.from_pretrained(described, **extra)
@@ -234,13 +234,11 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
                 use_safetensors=True,
                 output_loading_info=True,
             )
-            _start_from_zero(stock, found["missing_keys"])
+            # several critics that all said 0 would be one for ever
+            _start_from_zero(stock, () if model.critics else found["missing_keys"])
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
-    if model.head == "score":
-        _separate_pad(stock, tokenizer)
-        if model.ending is not None:
-            stock.config.prefloop_ending = model.ending
+    _told(stock, tokenizer, model)
     beside = degree_head(stock, model.degrees, given) if model.degrees else None
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)
@@ -249,6 +247,16 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     elif not model.train:
         stock.requires_grad_(False)
     return Decoder(stock, tokenizer, head=model.head, name=name, degree_head=beside)
+
+
+def _told(stock: Any, tokenizer: Any, model: Model) -> None:
+    """Write into a model's config what its head needs to know, so that its checkpoint says it too."""
+    if model.head == "score":
+        _separate_pad(stock, tokenizer)
+        if model.ending is not None:
+            stock.config.prefloop_ending = model.ending
+    if model.critics is not None:
+        stock.config.prefloop_softness = model.critics.softness
 
 
 @torch.no_grad()

@@ -39,6 +39,7 @@ from .known_regimes import KNOWN_REGIMES
 from .known_rewards import KNOWN_REWARDS
 from .known_rounds import KNOWN_ROUNDS
 from .known_steps import KNOWN_STEPS
+from .known_trust import KNOWN_TRUST
 from .problem import (
     BETA,
     PROMPT,
@@ -157,6 +158,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_STEPS,
     **KNOWN_MIXED,
     **KNOWN_POLICY,
+    **KNOWN_TRUST,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,
     "choice": _choice,

@@ -32,13 +32,13 @@ from .problem import (
     tilted,
     total_variation,
 )
-from .tabular import ANSWERS, LENGTH, TOKENS, WHOLE, Policy, group
+from .tabular import ANSWERS, LENGTH, TOKENS, WHOLE, Policy, Tabular, group
 
 OWN = {"reward": bind(rises), "k": 8, "batch": 16, "steps": 250}
 """The knobs of every method that learns from its own samples here: 16 groups of 8 answers a step."""
 
 
-def learnt(recipe: Recipe, target: Tensor, **others: Policy) -> float:
+def learnt(recipe: Recipe, target: Tensor, **others: Tabular) -> float:
     """Distance to a target of the policy that learnt from its own samples; `others` as for `from_samples`."""
     return total_variation(distribution(from_samples(recipe, **others)), target)
 

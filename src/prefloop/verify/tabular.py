@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..models.places import Comparison, Places, compared
+from ..ops import soft_min
 from ..recipe import Decoding
 from ..sampling.draw import draw
 from ..text import Group, Prompt, Response
@@ -132,6 +133,20 @@ class Critic(Tabular):
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
         """See `Network.outputs`: `value`, before each token."""
         return {"value": self.table[prompt_rows(batch), prefix_rows(batch["ids"])]}
+
+
+class Critics(Tabular):
+    """Values (prompts 21 critics), read as their soft minimum."""
+
+    def __init__(self, start: Tensor, softness: float) -> None:
+        """The critics of this table."""
+        super().__init__(start)
+        self.softness = softness
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `value`, before each token."""
+        every = self.table[prompt_rows(batch), prefix_rows(batch["ids"])]
+        return {"value": soft_min(every, softness=self.softness)}
 
 
 class RewardModel(Tabular):
