@@ -47,6 +47,7 @@ LAYERS = (
     {"learning"},
     {"models"},
     {"planning", "recipe_file", "prompts", "checking", "batch", "folders", "terminal", "metrics"},
+    {"roles"},
     {"recipe"},
     {"reduce"},
     {"objectives", "shaping", "credit", "baselines", "select", "statistics"},

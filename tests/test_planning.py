@@ -13,7 +13,7 @@ from prefloop.objectives.critic import value_clip
 from prefloop.objectives.imitation import nll
 from prefloop.objectives.pairs import dpo
 from prefloop.objectives.policy import reinforce
-from prefloop.planning import model_of
+from prefloop.roles import model_of
 from prefloop.scoring.model import model_score
 
 POLICY = Model(source="somewhere", train=True)

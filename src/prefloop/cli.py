@@ -206,7 +206,8 @@ def explain(recipe: RecipeName, changes: Set = None) -> None:
     Example: `prefloop explain ppo`
     """
     from .loops.find import find, recipes_in
-    from .planning import model_of, plan
+    from .planning import plan
+    from .roles import model_of
 
     for one in recipes_in(find(recipe, changes or [])):
         needs = plan(one)

@@ -9,7 +9,8 @@ from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
 from .names import VOCABULARY, compared_role, frozen_role, lookup
-from .recipe import Draws, Head, Mix, Model, Recipe, following
+from .recipe import Draws, Head, Mix, Recipe
+from .roles import following
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,21 +382,3 @@ class _Planner:
                 f"`{where}` speaks of `{tensor}`, which is not in the vocabulary (prefloop/names.py)."
                 f"{nearest(tensor, VOCABULARY)} Knobs go after `*` in the signature."
             )
-
-
-def model_of(recipe: Recipe, role: str) -> Model:
-    """The declaration of a role, following `source` to the role it copies."""
-    model = recipe.models[role]
-    if model.source == role:
-        raise RecipeError(
-            f"the model `{role}` of `{recipe.name}` comes from outside (in the whole loop it is the fitted one): say "
-            f"which, for example --set models.{role}.source=runs/demo/{role}"
-            + (", or pay by a function of your own: --set score.reward=my_reward.py:name." if role == "reward" else ".")
-        )
-    seen = {role}
-    while model.source in recipe.models:
-        if model.source in seen:
-            raise RecipeError(f"the models {', '.join(sorted(seen))} copy each other: give one of them a real source.")
-        seen.add(model.source)
-        model = recipe.models[model.source]
-    return model

@@ -360,40 +360,6 @@ class Recipe:
         return (self.sample.k if self.sample else 0) + (self.draws.k if self.draws else 0)
 
 
-def following(recipe: Recipe) -> tuple[str, ...]:
-    """The roles of the frozen models that follow a trained one.
-
-    Raises:
-        RecipeError: one of them follows no trained model, or one that trains an adapter alone; or the recipe takes it
-            for something that stays.
-    """
-    found = {role: model for role, model in recipe.models.items() if model.follows is not None}
-    for role, model in found.items():
-        leader = recipe.models.get(model.source)
-        if leader is None or not leader.train or leader.head != "lm":
-            raise RecipeError(
-                f"`{role}` of `{recipe.name}` follows `{model.source}`, which is no trained language model of the "
-                'recipe: say source="policy", the role whose weights it is to follow.'
-            )
-        if leader.adapter is not None:
-            raise RecipeError(
-                f"`{role}` of `{recipe.name}` follows `{model.source}`, of which an adapter alone is trained: `{role}` "
-                f"is then the model under it, which does not move. Train `{model.source}` whole (adapter=None), or "
-                "leave out `follows`."
-            )
-        if role == "ref" and recipe.kl_budget is not None:
-            raise RecipeError(
-                f"`{recipe.name}` has a `kl_budget`, which is measured from `ref`, and `ref` moves along with the "
-                "policy, so that it bounds nothing: leave out the budget or `follows`."
-            )
-        if recipe.draws is not None and recipe.draws.by == role and recipe.sample is None:
-            raise RecipeError(
-                f"`draws` of `{recipe.name}` are taken once, before anything is learnt, from `{role}`, which moves: "
-                "leave out `follows`, or have another frozen model draw."
-            )
-    return tuple(found)
-
-
 def _at_least(lowest: int, **numbers: float | None) -> None:
     for name, number in numbers.items():
         if isinstance(number, (int, float)) and not number >= lowest:

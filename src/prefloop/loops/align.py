@@ -15,9 +15,10 @@ from ..learning.remembered import remembered_logp
 from ..learning.update import logp_in_parts
 from ..models.load import save
 from ..ops import tmean, tsum
-from ..planning import Plan, model_of, plan
+from ..planning import Plan, plan
 from ..prompts import kept_apart
 from ..recipe import Data, Recipe
+from ..roles import model_of
 from ..scoring.model import model_score
 from ..statistics import Interval
 from ..text import Group

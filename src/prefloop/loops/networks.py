@@ -11,8 +11,9 @@ import torch
 from ..errors import RecipeError
 from ..models.decoder import WithoutAdapter
 from ..models.load import Fetched, fetch, load
-from ..planning import Plan, model_of, plan
+from ..planning import Plan, plan
 from ..recipe import Model, Recipe
+from ..roles import model_of
 from .seeds import seed_of
 
 

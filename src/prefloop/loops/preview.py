@@ -9,9 +9,10 @@ from typing import Any
 from ..checking import Problem, problems
 from ..models.encode import for_model, must_fit
 from ..models.load import load
-from ..planning import model_of, plan
+from ..planning import plan
 from ..prompts import OPENINGS, load_prompts
 from ..recipe import Model, Recipe
+from ..roles import model_of
 from ..sampling.local import LocalGenerator
 from ..text import Group
 from .align import Align

@@ -12,9 +12,10 @@ from ..feedback.sources import Source
 from ..models.decoder import Decoder
 from ..models.encode import must_fit
 from ..models.load import save
-from ..planning import model_of, plan
+from ..planning import plan
 from ..prompts import OPENINGS, load_prompts
 from ..recipe import Recipe
+from ..roles import model_of
 from ..sampling.generator import Sampler
 from ..sampling.local import LocalGenerator
 from .align import Align, run_align
