@@ -54,12 +54,12 @@ NOTED = []
 def test_the_baseline_is_what_the_greedy_answer_is_paid_and_its_tokens_are_counted():
     NOTED.clear()
     recipe = replace(paid("remax"), steps=1, batch=3)
-    [(metrics, _)], _ = steps(replace(recipe, derive=(bind(noted), *recipe.derive)))
+    [(metrics, groups)], _ = steps(replace(recipe, derive=(bind(noted), *recipe.derive)))
     policy = TabularGenerator(reference())
     [greedy] = policy.sample([PROMPT], k=1, decoding=Decoding(temperature=0.0), seed=9)
     assert NOTED[0].tolist() == rewards([greedy]) * 3
     assert metrics["tokens_sampled"] == LENGTH * (3 * 8 + 3)
-    assert metrics["tokens"] == 3 * (1 + 8 * LENGTH)
+    assert metrics["tokens"] == 1 + LENGTH * len({text for g in groups for text in g.texts}), "each answer is read once"
 
 
 def test_nothing_is_drawn_beside_the_answers_unasked():
@@ -87,10 +87,10 @@ def right(prompt, response):
 def test_the_prompts_a_selection_leaves_out_are_counted():
     recipe = method("dapo")(reward=bind(right), k=2, batch=40, steps=1)
     [(metrics, groups)], _ = steps(recipe)
-    alike = sum(right("0", a) == right("0", b) for a, b in (g.texts for g in groups))
-    assert 0 < alike < 40
-    assert metrics["dropped"] == alike
-    assert metrics["tokens"] == (40 - alike) * (1 + 2 * LENGTH)
+    kept = [g.texts for g in groups if right("0", g.texts[0]) != right("0", g.texts[1])]
+    assert 0 < len(kept) < 40
+    assert metrics["dropped"] == 40 - len(kept)
+    assert metrics["tokens"] == 1 + LENGTH * len({text for texts in kept for text in texts})
 
 
 def never(prompt, response):
