@@ -37,6 +37,7 @@ from .known_pairs import KNOWN_PAIRS
 from .known_policy import KNOWN_POLICY
 from .known_regimes import KNOWN_REGIMES
 from .known_rewards import KNOWN_REWARDS
+from .known_spans import KNOWN_SPANS
 from .known_steps import KNOWN_STEPS
 from .problem import (
     BETA,
@@ -152,6 +153,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_DEGREES,
     **KNOWN_DISTRIBUTIONS,
     **KNOWN_REGIMES,
+    **KNOWN_SPANS,
     **KNOWN_STEPS,
     **KNOWN_MIXED,
     **KNOWN_POLICY,

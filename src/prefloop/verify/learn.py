@@ -20,7 +20,7 @@ from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
 from ..text import Response
 from .problem import PROMPT, REWARD, distribution, instructed, reference, speaking, tilted
-from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, TabularGenerator, Telling, group
+from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, Tabular, TabularGenerator, Telling, group
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
 
@@ -47,7 +47,7 @@ def settling(recipe: Recipe) -> Recipe:
     return replace(recipe, optimiser=Optimiser(lr=Linear(begin=0.1, end=0.0), tokens=_WHOLE))
 
 
-def from_samples(recipe: Recipe, **others: Policy) -> Policy:
+def from_samples(recipe: Recipe, **others: Tabular) -> Policy:
     """The policy after a recipe has learnt from its own samples; `others` stand in for the networks of their roles."""
     found = {**networks(), **others}
     generator = TabularGenerator(found["policy"])

@@ -142,6 +142,33 @@ class RewardModel(Tabular):
         return {"score": self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])]}
 
 
+class Digits:
+    """The tokenizer of a model whose tokens are digits."""
+
+    eos_token_id = None
+
+    def __len__(self) -> int:
+        return TOKENS
+
+    def __call__(self, text: str) -> dict[str, list[int]]:
+        """See `encode`: a token for every digit."""
+        return {"input_ids": [int(digit) for digit in text]}
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool) -> str:
+        """See `continuation`: there are no special tokens."""
+        return text_of(ids)
+
+
+class StepModel(Tabular):
+    """Scores (prompts 21 4): one for every token after every prefix."""
+
+    name, tokenizer = "steps", Digits()
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `token_score`."""
+        return {"token_score": self.table[prompt_rows(batch), prefix_rows(batch["ids"]), batch["ids"]].detach()}
+
+
 class TabularGenerator:
     """Draws answers from a tabular policy, token by token, as the local sampler draws them from a language model."""
 
