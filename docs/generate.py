@@ -144,8 +144,8 @@ def page(name: str, make: Callable[..., Recipe], needs: Sequence[str]) -> str:
 def _data(name: str, recipe: Recipe) -> str:
     """What a method learns from, and what becomes of every form of judgement."""
     if recipe.sample is not None:
-        beside = " and texts that people wrote, of which the preferred ones are read" if recipe.mix else ""
-        files = "--set prompts=FILE" + (" --set data=FILE" if recipe.mix else "")
+        beside = " and texts that people wrote, of which the preferred ones are read" if recipe.takes_both else ""
+        files = "--set prompts=FILE" + (" --set data=FILE" if recipe.takes_both else "")
         return (
             f"Prompts, which it answers itself{beside}: `prefloop run {name} {files}`. See [use your own model and "
             "prompts](../how-to/your-own-model-and-prompts.md)."

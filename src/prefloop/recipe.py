@@ -105,7 +105,10 @@ class Sample:
     """How many responses the policy draws for each prompt, and how.
 
     greedy: whether it also gives its most probable answer to each prompt. That is paid like the others, its reward is
-    the `baseline`, and nothing is learnt from it.
+    the `baseline`, and nothing is learnt from it. refill: how often a step draws once more for the prompts of which
+    nothing is left to learn from, as many prompts as are missing; what is missing after that stays so. resets: the
+    share of prompts, by chance, in whose place a judged one is taken with a beginning of its preferred answer (`data`),
+    any length short of all of it as likely; the policy goes on from there, and learns from what it says itself.
 
     >>> Sample(k=4).decoding.max_tokens
     64
@@ -114,9 +117,14 @@ class Sample:
     k: int = 4
     decoding: Decoding = field(default_factory=Decoding)
     greedy: bool = False
+    refill: int = 0
+    resets: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(1, k=self.k)
+        _at_least(0, refill=self.refill, resets=self.resets)
+        if self.resets > 1:
+            raise RecipeError(f"`resets` is {self.resets}: it is a share, at most 1.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +295,11 @@ class Recipe:
         counts = ("batch", "steps", "epochs", "passes", "minibatches", "checkpoint")
         _at_least(1, **{name: getattr(self, name) for name in counts})
         _above_zero(kl_budget=self.kl_budget)
+
+    @property
+    def takes_both(self) -> bool:
+        """Whether it samples, and reads judged answers as well."""
+        return self.sample is not None and (self.mix is not None or self.sample.resets > 0)
 
 
 def _at_least(lowest: int, **numbers: float | None) -> None:
