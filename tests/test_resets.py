@@ -7,7 +7,7 @@ import torch
 
 import tiny
 from prefloop.batch import assemble
-from prefloop.binding import bind
+from prefloop.binding import bind, gives
 from prefloop.errors import DataError, RecipeError
 from prefloop.loops.optimise import optimise
 from prefloop.loops.resets import Resets
@@ -16,9 +16,10 @@ from prefloop.recipe import Decoding, Sample
 from prefloop.recipes import method
 from prefloop.sampling.local import LocalGenerator
 from prefloop.text import Group, Prompt, Response
+from prefloop.verify.distance import paid
 from prefloop.verify.learn import networks
 from prefloop.verify.problem import PROMPT, rises
-from prefloop.verify.tabular import LENGTH, WHOLE, TabularGenerator, group, prefix_rows
+from prefloop.verify.tabular import LENGTH, WHOLE, TabularGenerator, group
 
 JUDGED = [group(PROMPT, [WHOLE[27], WHOLE[0]])]
 """The preferred answer is 123."""
@@ -63,31 +64,35 @@ def test_answers_to_a_prompt_begin_alike_with_tokens_that_nobody_learns():
     assert metrics["sampler_gap"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_the_tokens_an_answer_is_begun_with_get_no_gradient():
-    """The table moves at the states the policy chose in, and nowhere that others did."""
-    recipe = method("dr-po")(reward=bind(rises), resets=1.0, k=4, batch=30, steps=1, beta=0.5)
-    before = networks()["policy"].table.detach().clone()
-    [(_, groups)], found = steps(replace(recipe, seed=5))
-    begun = [g for g in groups if g.responses[0].mask[0] == 0]
-    assert len(begun) > 5
-    seen, found = steps(replace(recipe, batch=1, seed=next(s for s in range(50) if begins(recipe, s, 2))))
-    [(_, [one])] = seen
-    assert one.responses[0].mask == (0, 0, 1)
-    moved = (found["policy"].table.detach() - before).abs().sum(-1)[0].nonzero().flatten().tolist()
-    assert moved == [int(prefix_rows(torch.tensor([1, 2, 3]))[2])]
+@gives("mask")
+def all_chosen(mask):
+    return torch.ones_like(mask)
 
 
-def begins(recipe, seed, length):
-    """Whether a run of one prompt with this seed begins with so many tokens, and its answers are paid differently."""
-    [(_, [only])], _ = steps(replace(recipe, batch=1, seed=seed))
-    return only.responses[0].mask.count(0) == length and len({rises("", t) for t in only.texts}) > 1
+def test_the_tokens_an_answer_is_begun_with_get_no_gradient_and_would_if_they_were_learnt():
+    """Two answers that begin otherwise, and the baseline of both: under that of a group alone the gradient cancels."""
+    judged = [*JUDGED, group(PROMPT, [WHOLE[48]])]
+    recipe = replace(paid("reinforce"), batch=2, steps=1, sample=Sample(k=2, resets=1.0))
+
+    def apart(recipe):
+        [(_, groups)], _ = steps(recipe, judged)
+        firsts = [g.responses[0] for g in groups]
+        return not any(r.mask[0] for r in firsts) and firsts[0].ids[0] != firsts[1].ids[0]
+
+    def at_the_start(recipe):
+        _, found = steps(recipe, judged)
+        return (found["policy"].table.detach() - networks()["policy"].table.detach()).abs()[0, 0].max()
+
+    recipe = next(r for seed in range(200) if apart(r := replace(recipe, seed=seed)))
+    assert at_the_start(recipe) == 0
+    assert at_the_start(replace(recipe, derive=(bind(all_chosen), *recipe.derive))) > 0
 
 
 def test_a_share_out_of_range_no_answers_and_a_sampler_that_cannot_go_on_are_refused():
-    with pytest.raises(RecipeError, match="`resets` is 1.5: it is a share"):
+    with pytest.raises(RecipeError, match=r"`resets` is 1\.5: it is a share"):
         Sample(resets=1.5)
     recipe = method("dr-po")(reward=bind(rises), k=2, batch=2, steps=1)
-    with pytest.raises(DataError, match=r"begins with parts of judged answers and was given none"):
+    with pytest.raises(DataError, match="begins with parts of judged answers and was given none"):
         steps(recipe, judged=[])
     with pytest.raises(RecipeError, match=r"goes on with answers that others began .* Plain does not do"):
         optimise(recipe, networks=networks(), generator=Plain(), prompts=[PROMPT], judged=JUDGED)
@@ -133,19 +138,15 @@ def test_a_judged_answer_without_room_to_go_on_begins_no_answer():
         Resets(recipe, recipe.sample, [replace(long, prompt_ids=(1,) * 5)], {"policy": Short()})
 
 
-def right(prompt, response):
-    return float(response[0] == "0")
-
-
 def never(prompt, response):
     return 0.0
 
 
 def test_prompts_left_out_are_drawn_anew_until_the_batch_is_full():
-    recipe = method("dapo")(reward=bind(right), k=2, batch=12, steps=3, refill=40)
+    recipe = method("dapo")(reward=bind(rises), k=2, batch=12, steps=3, refill=40)
     seen, _ = steps(recipe)
     for metrics, groups in seen:
-        alike = sum(right("0", a) == right("0", b) for a, b in (g.texts for g in groups))
+        alike = sum(rises("0", a) == rises("0", b) for a, b in (g.texts for g in groups))
         assert len(groups) - alike == 12
         assert metrics["dropped"] == metrics["redrawn"] == alike > 0
         assert metrics["tokens"] == 12 * (1 + 2 * LENGTH)
