@@ -102,7 +102,7 @@ def _dr_po() -> Verdict:
     return Verdict(
         method="dr-po",
         what="pi_ref exp(r/beta)/Z, which beginnings by others do not move, from its own samples",
-        distance=total_variation(distribution(from_samples(recipe, judged=begun_well())), regularised_optimum()),
+        distance=total_variation(distribution(from_samples(recipe, begun_well())), regularised_optimum()),
     )
 
 

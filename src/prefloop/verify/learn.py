@@ -47,7 +47,7 @@ def settling(recipe: Recipe) -> Recipe:
     return replace(recipe, optimiser=Optimiser(lr=Linear(begin=0.1, end=0.0), tokens=_WHOLE))
 
 
-def from_samples(recipe: Recipe, *, judged: Sequence[Group] = (), **others: Tabular) -> Policy:
+def from_samples(recipe: Recipe, judged: Sequence[Group] = (), /, **others: Tabular) -> Policy:
     """The policy after a recipe has learnt from its own samples; `others` stand in for the networks of their roles.
 
     `judged` answers are for a recipe that reads some beside.
