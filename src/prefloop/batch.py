@@ -200,3 +200,32 @@ def teaching(batch: Batch, *, pairwise: bool) -> Batch:
     there = present(batch["mask"])
     serves = there[:, :2].all(-1) if pairwise else there.any(-1)
     return batch if bool(serves.all()) else batch.take(serves.nonzero().flatten().tolist())
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """The prompts of several batches with the same tensors as one, filled up to the longest response.
+
+    >>> one, two = (Batch(trunks=(torch.tensor([1]),), lengths=torch.tensor([[n]]),
+    ...                   tensors={"ids": torch.ones(1, 1, n)}) for n in (1, 2))
+    >>> joined([one, two])["ids"].tolist()
+    [[[1.0, 0.0]], [[1.0, 1.0]]]
+    """
+    if len(batches) == 1:
+        return batches[0]
+    return Batch(
+        trunks=tuple(trunk for b in batches for trunk in b.trunks),
+        lengths=_stacked([b.lengths for b in batches]),
+        tensors={name: _stacked([b[name] for b in batches]) for name in batches[0].tensors},
+        instructed={role: tuple(t for b in batches for t in b.instructed[role]) for role in batches[0].instructed},
+    )
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors one below the other, the smaller ones filled with zeros."""
+    widest = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
+    whole = tensors[0].new_zeros(sum(map(len, tensors)), *widest)
+    start = 0
+    for t in tensors:
+        whole[(slice(start, start + len(t)), *map(slice, t.shape[1:]))] = t
+        start += len(t)
+    return whole

@@ -59,7 +59,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("chance", "P K", "sampler", "an even random number between 0 and 1 for each response, for selections by chance"),
     ("reward", "P K", "scorer", "what the response is paid; (P K D) before its channels are made one"),
     ("confidence", "P K", "scorer", "how sure the response says it is, from 0 to 1"),
-    ("token_reward", "P K T", None, "what each token is paid"),
+    ("token_reward", "P K T", None, "what each token is paid; (P K T D) before its channels are made one"),
     ("step_end", "P K T", None, "1 where a step or span of the response ends, 0 elsewhere"),
     ("potential", "P K T", None, "how promising the response is before each token, by any measure"),
     ("token_kl", "P K T", None, "how far the policy's next-token distribution is from another (nats), differentiable"),
@@ -108,6 +108,16 @@ def lookup(name: str) -> Name | None:
     after = " after another prompt" if name.endswith("_mismatched_logp") else ""
     meaning = f"the same tokens{after} under the frozen model named `{role}`"
     return Name(name=name, shape="P K T", source="frozen", meaning=meaning)
+
+
+def of_tokens(name: str) -> bool:
+    """Whether the tensor of this name has a number for every token.
+
+    >>> of_tokens("token_reward"), of_tokens("reward")
+    (True, False)
+    """
+    found = lookup(name)
+    return found is not None and "T" in found.shape.split()
 
 
 def frozen_role(name: str) -> str | None:

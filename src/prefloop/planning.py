@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
-from .names import VOCABULARY, compared_role, frozen_role, lookup
+from .names import VOCABULARY, compared_role, frozen_role, lookup, of_tokens
 from .recipe import Draws, Head, Mix, Recipe
 from .roles import following
 
@@ -161,6 +161,11 @@ class _Planner:
                 self._provide("degree", "data")
         for name, scorer in recipe.score.items():
             self._known(name, f"score.{name}")
+            if of_tokens(name) and scorer.inputs != ("groups",):
+                raise RecipeError(
+                    f"`score.{name}` pays tokens, and `{scorer.name}` takes {', '.join(scorer.inputs)}: give a "
+                    "function of `groups` that returns a number for every token, as `scoring.spans.span_score`."
+                )
             self._provide(name, scorer.name)
         if recipe.sample is not None and recipe.sample.greedy:
             if "reward" not in recipe.score:
@@ -270,12 +275,12 @@ class _Planner:
 
     def _scorers(self) -> Iterator[str]:
         for name, scorer in self.recipe.score.items():
-            given = scorer.knobs.get("model")
+            given, head = scorer.knobs.get("model"), "token_score" if of_tokens(name) else "score"
             for role in (given,) if isinstance(given, str) else given if isinstance(given, (tuple, list)) else ():
                 if role not in self.recipe.models:
                     raise RecipeError(
                         f"`score.{name}` ({scorer.name}) reads the model `{role}`, which the recipe does not declare: "
-                        f'add models={{..., "{role}": Model(source="...", head="score")}}. '
+                        f'add models={{..., "{role}": Model(source="...", head="{head}")}}. '
                         f"Declared: {', '.join(self.recipe.models)}."
                     )
                 yield role

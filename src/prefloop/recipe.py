@@ -164,7 +164,10 @@ class Sample:
     explore: how much hotter than the policy itself the answers are drawn, which is learnt at the temperature of
     `decoding` all the same: drawn at `explore` times that. What is above 1 shows more of what the policy hardly says.
     greedy: whether it also gives its most probable answer to each prompt. That is paid like the others, its reward is
-    the `baseline`, and nothing is learnt from it.
+    the `baseline`, and nothing is learnt from it. refill: how often a step draws once more for the prompts of which
+    nothing is left to learn from, as many prompts as are missing; what is missing after that stays so. resets: the
+    share of prompts, by chance, in whose place a judged one is taken with a beginning of its preferred answer (`data`),
+    any length short of all of it as likely; the policy goes on from there, and learns from what it says itself.
 
     >>> Sample(k=4).decoding.max_tokens
     64
@@ -174,10 +177,15 @@ class Sample:
     decoding: Decoding = field(default_factory=Decoding)
     explore: float = 1.0
     greedy: bool = False
+    refill: int = 0
+    resets: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(1, k=self.k)
         _above_zero(explore=self.explore)
+        _at_least(0, refill=self.refill, resets=self.resets)
+        if self.resets > 1:
+            raise RecipeError(f"`resets` is {self.resets}: it is a share, at most 1.")
 
     @property
     def drawing(self) -> Decoding:
@@ -358,6 +366,11 @@ class Recipe:
     def answers(self) -> int:
         """How many answers to each prompt are drawn in a step, by the policy and beside it."""
         return (self.sample.k if self.sample else 0) + (self.draws.k if self.draws else 0)
+
+    @property
+    def takes_both(self) -> bool:
+        """Whether it samples, and reads judged answers as well."""
+        return self.sample is not None and (self.mix is not None or self.sample.resets > 0)
 
 
 def _at_least(lowest: int, **numbers: float | None) -> None:

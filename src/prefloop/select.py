@@ -90,10 +90,10 @@ def varied(reward: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> Bool[Ten
 
         keep_i = [max_j reward_j > min_j reward_j]        i, j over the responses that are there
 
-    What is left of the dynamic sampling of DAPO (Yu et al. 2025, arXiv 2503.14476, section 3.2) in a batch of fixed
-    size: prompts whose answers are all right or all wrong teach nothing to a method that compares within groups, and
-    where a mean over tokens counts them they weaken the rest. The paper draws more until the batch is full again; here
-    it is smaller, and the metric `dropped` says by how many prompts. A single response is never kept.
+    The dynamic sampling of DAPO (Yu et al. 2025, arXiv 2503.14476, section 3.2): prompts whose answers are all right or
+    all wrong teach nothing to a method that compares within groups, and where a mean over tokens counts them they
+    weaken the rest. The paper draws more until the batch is full again: `refill` of `Sample` says how often to. What is
+    missing then stays so, and the metric `dropped` counts the prompts left out. A single response is never kept.
 
     >>> import torch
     >>> varied(torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.ones(2, 2, 1))

@@ -14,11 +14,13 @@ RECIPES = {name: make_recipe() for name, make_recipe in recipes.methods().items(
 LEARNING = [name for name, recipe in RECIPES.items() if recipe.objective]
 ACROSS = {
     "bco": "midpoint",
+    "fine-grained-rlhf": "whiten_advantage",
     "kto": "mismatched_kl",
     "pf-ppo": "whiten_advantage",
     "ppo": "whiten_advantage",
     "ppo-max": "whiten_advantage",
     "ppo-ptx": "whiten_advantage",
+    "prm-rl": "whiten_advantage",
     "reinforce": "batch_mean",
     "reinforce-plus-plus": "whiten_advantage",
     "reinforce-plus-plus-baseline": "whiten_advantage",
@@ -77,7 +79,8 @@ def test_more_padding_does_not_change_the_gradient(recipe, batch, whole):
 
     def roomier(name, x):
         nothing = {"ids": 7, "degree": -1}.get(name, 0)
-        return pad(x, (0, 5, 0, answers) if x.dim() == 3 else (0, answers), value=nothing)
+        channels = (0, 0) * (x.dim() - 3)
+        return pad(x, (*channels, 0, 5, 0, answers) if x.dim() > 2 else (0, answers), value=nothing)
 
     room = {n: roomier(n, t) for n, t in batch.tensors.items() if t.dim() > 1}
     wider = replace(batch, lengths=pad(batch.lengths, (0, answers))).having(**room)

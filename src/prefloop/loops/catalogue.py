@@ -19,7 +19,7 @@ def catalogue() -> list[dict[str, Any]]:
     for make in methods().values():
         recipe = make()
         needs = plan(recipe)
-        data = ["prompts", *(["answers"] if recipe.mix else [])] if recipe.sample else [takes(needs)]
+        data = ["prompts", *(["answers"] if recipe.takes_both else [])] if recipe.sample else [takes(needs)]
         roles = list(needs.roles) if recipe.objective else ["policy", *needs.roles]
         rows.append(
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -122,6 +122,16 @@ def in_tokens(groups: Sequence[Group], network: Any) -> Sequence[Group]:
         return groups
     ending = getattr(network, "ending", ())
     return [for_model(g, tokenizer, ending=ending) for g in groups]
+
+
+def speaker(recipe: Recipe, networks: Mapping[str, Any]) -> Any:
+    """The language model that a recipe trains."""
+    return networks[next(role for role, m in recipe.models.items() if m.train and m.head == "lm")]
+
+
+def preferred(groups: Sequence[Group], network: Any) -> Sequence[Group]:
+    """The preferred answer of each judged group alone, in a network's own tokens."""
+    return in_tokens([replace(g, responses=g.responses[:1], labels=g.labels[:1], target=None) for g in groups], network)
 
 
 def within_context(

@@ -6,14 +6,14 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..batch import Batch, assemble, teaching
-from ..errors import DataError, PrefloopError, RecipeError, RunError
+from ..errors import DataError, PrefloopError
 from ..learning.instructed import with_instructions
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.remembered import remembered_logp
@@ -22,14 +22,14 @@ from ..planning import Plan, plan
 from ..recipe import Recipe
 from ..sampling.frozen import Drawer, frozen_generator
 from ..sampling.generator import Generator
-from ..scoring.scorer import score, scored
+from ..scoring.scorer import scored
 from ..text import Group, Prompt
 from .budget import OVER
 from .degrees import degree, with_degrees
 from .draws import calibrated, with_draws
-from .fresh import must_be_fresh, must_bear_exploring
 from .interrupt import Patience
-from .judged import in_tokens
+from .judged import in_tokens, preferred, speaker
+from .online import Draw, Drawn, must_stand_apart, online
 from .progress import Progress, Silent
 from .seeds import endless, seed_of
 from .training import Training
@@ -37,19 +37,6 @@ from .watch import Watch
 
 OnStep = Callable[[int, dict[str, float], Sequence[Group]], None]
 """Told of every step: its number, its metrics, and the groups it learnt from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """The batch of a step, ready to learn from, the groups it was made of, and what there is to tell of the drawing."""
-
-    batch: Batch
-    groups: Sequence[Group]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-
-Draw = Callable[[int], Drawn]
-"""Draws the batch of a step."""
 
 
 def optimise(
@@ -67,7 +54,7 @@ def optimise(
 ) -> None:
     """Run a recipe: online on `prompts` with a `generator`, offline on `judged` groups (best response first).
 
-    A recipe with a `mix` takes both.
+    A recipe with a `mix` or with `resets` takes both.
 
     The networks are trained in place. With a `folder` the state is written there every `recipe.checkpoint` steps, when
     Ctrl-C is pressed and when a function of the user's own fails; a folder that holds a state is gone on from. `drawer`
@@ -83,7 +70,7 @@ def optimise(
     needs = plan(recipe)
     temperature = recipe.sample.decoding.temperature if recipe.sample else 1.0
     if recipe.sample is not None:
-        draw = _online(recipe, needs, networks, generator, prompts, temperature, drawer)
+        draw = online(recipe, needs, networks, generator, prompts, judged, drawer)
         steps = recipe.steps or 0
     else:
         draw = _offline(recipe, needs, networks, judged, temperature, drawer)
@@ -128,73 +115,6 @@ def _kept(training: Training, step: int) -> Iterator[None]:
         raise
 
 
-def _online(
-    recipe: Recipe,
-    needs: Plan,
-    networks: Mapping[str, Any],
-    generator: Generator | None,
-    prompts: Sequence[Prompt],
-    temperature: float,
-    drawer: Drawer,
-) -> Draw:
-    sample = recipe.sample
-    assert sample is not None
-    if generator is None or not prompts:
-        raise DataError(f"`{recipe.name}` samples and was given no prompts.")
-    if recipe.steps is None:
-        raise RunError(f"`{recipe.name}` samples without end: give it `steps`.")
-    must_bear_exploring(recipe, needs)
-    _must_stand_apart((*needs.beside, *needs.drawing, *needs.moving), needs, networks)
-    reader = networks[next(iter(needs.outputs))]
-
-    def draw(step: int) -> Drawn:
-        some = [prompts[i] for i in endless(len(prompts), recipe.batch, step, recipe.seed, "prompts")]
-        seed = seed_of(recipe.seed, "sample", step)
-        own = generator.sample(some, k=sample.k, decoding=sample.drawing, seed=seed)
-        metrics = {**must_be_fresh(recipe, needs, own, networks), **_ends(own)}
-        beside = seed_of(recipe.seed, "draws", step)
-        groups = with_draws(recipe, own, networks, drawer, seed=beside, reader=reader)
-        batch = with_instructions(assemble(groups), [g.prompt for g in groups], needs.instructions, networks)
-        batch = batch.having(**calibrated(recipe, groups))
-        if sample.explore != 1 and not needs.corrects:
-            batch = batch.without("sampled_logp")  # they are not the policy's own, and nothing is said of it by them
-        answers = list(groups)
-        if sample.greedy:
-            greedy = generator.sample(some, k=1, decoding=replace(sample.decoding, temperature=0.0), seed=seed)
-            paid_greedily = _one_number(recipe, score(recipe.score["reward"], greedy, networks, recipe.scoring))
-            batch = batch.having(baseline=paid_greedily[:, 0])
-            answers += greedy
-        batch = scored(batch, recipe.score, groups, networks, recipe.scoring)
-        metrics["tokens_sampled"] = float(sum(len(r.ids) for g in answers for r in g.responses))
-        metrics["unpaid"] = float(len(groups) - len(batch))
-        paid = len(batch)
-        batch = selected(recipe, batch.having(chance=chances(batch, seed_of(recipe.seed, "chance", step))))
-        batch = teaching(batch, pairwise=needs.pairwise)
-        if recipe.select:
-            metrics["dropped"] = float(paid - len(batch))
-        if len(batch):
-            tokens = recipe.optimiser.tokens
-            batch = with_frozen(batch, needs, networks, tokens=tokens, temperature=temperature)
-        return Drawn(batch=batch, groups=groups, metrics=metrics)
-
-    return draw
-
-
-def _one_number(recipe: Recipe, paid: torch.Tensor) -> torch.Tensor:
-    """What greedy answers were paid, which no function of the recipe makes one number of."""
-    if paid.dim() > 2:
-        raise RecipeError(
-            f"`score.reward` of `{recipe.name}` gives {paid.shape[-1]} numbers for an answer, and the greedy answer's "
-            "reward is compared as one: have the scorer give one number, or leave out `greedy`."
-        )
-    return paid
-
-
-def chances(batch: Batch, seed: int) -> torch.Tensor:
-    """An even random number between 0 and 1 for each response (P K), always the same for a seed."""
-    return torch.rand(batch.lengths.shape, generator=torch.Generator().manual_seed(seed))
-
-
 def _mixed(recipe: Recipe, judged: Sequence[Group], networks: Mapping[str, Any]) -> Callable[[int], Batch | None]:
     """Draws, for each step, the preferred answers that a recipe's `mix` takes."""
     mix = recipe.mix
@@ -205,17 +125,10 @@ def _mixed(recipe: Recipe, judged: Sequence[Group], networks: Mapping[str, Any])
             f"`{recipe.name}` mixes judged answers in and was given none: say where they are, for example "
             "--set data=written.jsonl."
         )
-    policy = networks[next(role for role, m in recipe.models.items() if m.train and m.head == "lm")]
-    first = [replace(g, responses=g.responses[:1], labels=g.labels[:1], target=None) for g in judged]
-    data = teaching(assemble(in_tokens(first, policy)), pairwise=False).without("sampled_logp", "label")
+    data = teaching(assemble(preferred(judged, speaker(recipe, networks))), pairwise=False).without(
+        "sampled_logp", "label"
+    )
     return lambda step: data.take(endless(len(data), mix.batch, step, recipe.seed, "mix"))
-
-
-def _ends(groups: Sequence[Group]) -> dict[str, float]:
-    """How the answers of a step ended: the share that was cut, and the share that has no text."""
-    responses = [r for g in groups for r in g.responses]
-    cut, bare = sum(r.finish == "length" for r in responses), sum(not r.text.strip() for r in responses)
-    return {"truncated": cut / len(responses), "empty": bare / len(responses)}
 
 
 def _offline(
@@ -233,7 +146,7 @@ def _offline(
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
-    _must_stand_apart((*needs.frozen, *needs.beside, *needs.drawing), needs, networks)
+    must_stand_apart((*needs.frozen, *needs.beside, *needs.drawing), needs, networks)
     reader = networks[next(iter(needs.outputs))]
     seed = seed_of(recipe.seed, "draws")
     groups = with_degrees(in_tokens(judged, reader), needs.degrees, reader=reader)
@@ -300,18 +213,6 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
             f"`{recipe.name}` also reads each answer after a prompt that is not its own, and there is only the prompt "
             f"{judged[0].prompt.shown[:80]!r}: add judged answers to another one."
         )
-
-
-def _must_stand_apart(roles: Sequence[str], needs: Plan, networks: Mapping[str, Any]) -> None:
-    """Refuse a frozen model that is the trained one: it would move along, and every log-ratio to it would stay 0."""
-    for frozen in roles:
-        for trained in needs.outputs:
-            mine, theirs = (getattr(networks[role], "model", networks[role]) for role in (trained, frozen))
-            if mine is theirs:
-                raise RecipeError(
-                    f"`{frozen}` and `{trained}` are one and the same model in memory, and training would move the "
-                    f"reference along: load `{frozen}` anew, or put a copy there (copy.deepcopy)."
-                )
 
 
 def _note(metrics: Mapping[str, float]) -> str:

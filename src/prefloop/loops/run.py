@@ -104,7 +104,7 @@ def _run_recipe(recipe: Recipe, folder: RunFolder, progress: Progress, sampler: 
     for role in needs.roles:
         model_of(recipe, role)  # refuses a model from nowhere before another one is loaded
     prompts = load_prompts(recipe.prompts or OPENINGS).train if recipe.sample is not None else ()
-    reads = recipe.sample is None or recipe.mix is not None
+    reads = recipe.sample is None or recipe.takes_both
     judged = judged_answers(recipe, say=progress.say) if reads else ()
     networks = networks_of(recipe, say=progress.say)
     if reads:

@@ -94,7 +94,7 @@ def for_model(group: Group, tokenizer: Any, *, ending: tuple[int, ...] = ()) -> 
     anew, so that no two models need the same vocabulary. An answer that ended keeps its end token either way. `ending`
     is put after every answer, as tokens nobody chose: what a reward model reads before it gives its score.
     """
-    if not (group.prompt_ids and encode(group.prompt, tokenizer) == group.prompt_ids and _same(group, tokenizer)):
+    if not (all(r.ids for r in group.responses) and reads(group, tokenizer)):
         responses = tuple(_encoded(r, tokenizer) for r in group.responses)
         group = replace(group, prompt_ids=encode(group.prompt, tokenizer), responses=responses)
     if ending:
@@ -106,12 +106,13 @@ def _followed(response: Response, ending: tuple[int, ...]) -> Response:
     return replace(response, ids=(*response.ids, *ending), mask=(*response.mask, *(0 for _ in ending)), logp=())
 
 
-def _same(group: Group, tokenizer: Any) -> bool:
-    """Whether the tokens say the text here too: an end token or a stop string may follow it."""
+def reads(group: Group, tokenizer: Any) -> bool:
+    """Whether the group's own tokens say its text here too: an end token or a stop string may follow it."""
     size = len(tokenizer)
-    return all(
-        r.ids and max(r.ids) < size and continuation(group.prompt_ids, r.ids, tokenizer).startswith(r.text)
+    return bool(group.prompt_ids and encode(group.prompt, tokenizer) == group.prompt_ids) and all(
+        max(r.ids) < size and continuation(group.prompt_ids, r.ids, tokenizer).startswith(r.text)
         for r in group.responses
+        if r.ids
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..models.decoder import Decoder
 from ..recipe import Decoding
@@ -24,6 +24,27 @@ class Generator(Protocol):
         progress: Callable[[int], None] | None = None,
     ) -> list[Group]:
         """One group per prompt, in order; the same seed gives the same responses."""
+        ...
+
+
+Begun = tuple[Prompt, tuple[int, ...]]
+"""A prompt, and the first tokens of an answer to it, by somebody else."""
+
+
+@runtime_checkable
+class Continuing(Generator, Protocol):
+    """A generator that can go on with answers that somebody else began."""
+
+    def go_on(
+        self,
+        begun: Sequence[Begun],
+        *,
+        k: int,
+        decoding: Decoding,
+        seed: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Group]:
+        """K responses to each prompt that all have this beginning, with a mask of 0 there; see `sample`."""
         ...
 
 

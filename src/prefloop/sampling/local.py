@@ -16,7 +16,7 @@ from ..recipe import Decoding
 from ..text import Finish, Group, Prompt, Response
 from .cache import Decode, Prefill
 from .draw import draw
-from .generator import end_tokens, settings_of
+from .generator import Begun, end_tokens, settings_of
 
 
 class LocalGenerator:
@@ -38,11 +38,26 @@ class LocalGenerator:
         progress: Callable[[int], None] | None = None,
     ) -> list[Group]:
         """See `Generator.sample`. Every response has its own stream of random numbers, whatever the batch."""
-        encoded = [encode(p, self.decoder.tokenizer) for p in prompts]
-        self.decoder.must_fit(max(map(len, encoded), default=0) + decoding.max_tokens)
+        nothing: tuple[int, ...] = ()
+        return self.go_on([(p, nothing) for p in prompts], k=k, decoding=decoding, seed=seed, progress=progress)
+
+    @torch.no_grad()
+    def go_on(
+        self,
+        begun: Sequence[Begun],
+        *,
+        k: int,
+        decoding: Decoding,
+        seed: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Group]:
+        """See `Continuing.go_on`; `decoding.max_tokens` are those that are drawn."""
+        encoded = [(encode(p, self.decoder.tokenizer), first) for p, first in begun]
+        lengths = [len(ids) + len(first) for ids, first in encoded]
+        self.decoder.must_fit(max(lengths, default=0) + decoding.max_tokens)
         at_once = max(1, self.width // k)
         # Prompts of like length side by side: less of the cache is empty.
-        order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
+        order = sorted(range(len(begun)), key=lambda i: lengths[i])
         groups: dict[int, Group] = {}
         for start in range(0, len(order), at_once):
             some = order[start : start + at_once]
@@ -50,22 +65,26 @@ class LocalGenerator:
             answers = self._decode([encoded[i] for i in some], k, decoding, uniform)
             for n, i in enumerate(some):
                 responses = tuple(answers[n * k : (n + 1) * k])
-                groups[i] = Group(prompt=prompts[i], prompt_ids=encoded[i], responses=responses)
+                groups[i] = Group(prompt=begun[i][0], prompt_ids=encoded[i][0], responses=responses)
                 if progress is not None:
-                    progress(sum(len(r.ids) for r in responses))
-        return [groups[i] for i in range(len(prompts))]
+                    progress(sum(sum(r.mask) for r in responses))
+        return [groups[i] for i in range(len(begun))]
 
     def _decode(
-        self, encoded: Sequence[tuple[int, ...]], k: int, decoding: Decoding, uniform: Tensor
+        self,
+        encoded: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+        k: int,
+        decoding: Decoding,
+        uniform: Tensor,
     ) -> list[Response]:
         device = self.decoder.device
-        trunks = [torch.tensor(e) for e in encoded]
-        lengths = torch.tensor([len(e) for e in encoded])
+        trunks = [torch.tensor([*ids, *first]) for ids, first in encoded]
+        lengths = torch.tensor([len(t) for t in trunks])
         prefill = Prefill(trunks)
         hidden = self.decoder.hidden(torch.cat(trunks).to(device), prefill.packed.positions.to(device), prefill)
         hidden = hidden[(lengths.cumsum(0) - 1).to(device)].repeat_interleave(k, 0)
         cache = Decode(prefill, lengths, k, decoding.max_tokens)
-        drawn: list[_Drawn] = [_Drawn(prompt=e) for e in encoded for _ in range(k)]
+        drawn = [_Drawn.after(ids, first) for ids, first in encoded for _ in range(k)]
         with self.decoder.decoding(len(drawn)) as forward:
             self._continue(forward, drawn, hidden, cache, decoding, uniform)
         settings = settings_of(decoding)
@@ -73,7 +92,7 @@ class LocalGenerator:
             Response(
                 text=d.text if d.finish == "stop" else self._text(d),
                 ids=tuple(d.ids),
-                mask=(1,) * len(d.ids),
+                mask=(0,) * d.begun + (1,) * (len(d.ids) - d.begun),
                 logp=tuple(d.logp),
                 finish=d.finish,
                 model_version=self.decoder.version,
@@ -119,7 +138,8 @@ class LocalGenerator:
             return False
         if decoding.stop:
             text = self._text(drawn)
-            at = min((i for i in (text.find(s) for s in decoding.stop) if i >= 0), default=-1)
+            said = len(continuation(drawn.prompt, drawn.ids[: drawn.begun], self.decoder.tokenizer))
+            at = min((i for i in (text.find(s, said) for s in decoding.stop) if i >= 0), default=-1)
             if at >= 0:
                 drawn.text, drawn.finish = text[:at], "stop"
                 return False
@@ -131,13 +151,19 @@ class LocalGenerator:
 
 @dataclass(slots=True)
 class _Drawn:
-    """A response while it is being drawn."""
+    """A response while it is being drawn; the first `begun` tokens of it are somebody else's."""
 
     prompt: tuple[int, ...]
+    begun: int = 0
     ids: list[int] = field(default_factory=list)
     logp: list[float] = field(default_factory=list)
     finish: Finish = "length"
     text: str = ""
+
+    @classmethod
+    def after(cls, prompt: tuple[int, ...], first: tuple[int, ...]) -> _Drawn:
+        """One of which the first tokens are there; nobody drew them, and their log-probability is put down as 0."""
+        return cls(prompt=prompt, begun=len(first), ids=list(first), logp=[0.0] * len(first))
 
 
 def _uniform(seed: int, prompt: int, response: int, steps: int) -> Tensor:

@@ -13,6 +13,7 @@ from ..batch import Batch
 from ..binding import Bound
 from ..errors import RewardError
 from ..models.decoder import Decoder
+from ..names import of_tokens
 from ..recipe import Scoring
 from ..text import Group
 from .attempts import attempted, may_pass
@@ -36,12 +37,7 @@ def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder],
             finite number, or the wrong count; names the sample. Or the D of two samples differ. Where failures are
             skipped: no prompt is left.
     """
-    knobs = dict(scorer.knobs)
-    roles = knobs.get("model")
-    if isinstance(roles, str):
-        knobs["model"] = models[roles]
-    elif isinstance(roles, (tuple, list)):
-        knobs["model"] = tuple(models[role] for role in roles)
+    knobs = _knobs(scorer, models)
     if scorer.inputs == ("groups",):
         return _checked(scorer, groups, _call(scorer, (groups,), knobs, how, f"{len(groups)} groups"))
     rows = [_row(scorer, group, knobs, how) for group in groups]
@@ -49,6 +45,41 @@ def score(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder],
     if failures[0] is not None and all(failures):
         raise RewardError(f"{failures[0]} So it went for every prompt of the step.") from failures[0]
     return _checked(scorer, groups, rows)
+
+
+def score_tokens(scorer: Bound, groups: Sequence[Group], models: Mapping[str, Decoder], how: Scoring = USUAL) -> Tensor:
+    """What a scorer that takes `groups` pays every token (P K T), or in each of several channels (P K T D).
+
+    Raises:
+        RewardError: it raised, or returned something else than a tensor of that shape with finite numbers.
+    """
+    given = _call(scorer, (groups,), _knobs(scorer, models), how, f"{len(groups)} groups")
+    answers = [r for g in groups for r in g.responses]
+    shape = (len(groups), max(len(g.responses) for g in groups), max(1, *(len(r.ids) for r in answers)))
+    if not isinstance(given, Tensor) or given.shape[:3] != shape or given.dim() > 4:
+        said = f"a tensor {tuple(given.shape)}" if isinstance(given, Tensor) else repr(given)
+        raise RewardError(
+            f"the reward `{scorer.name}` returned {said} for {shape[0]} prompts with {shape[1]} responses of up to "
+            f"{shape[2]} tokens: it pays tokens, and returns a tensor {shape}, or one number more for each channel."
+        )
+    wrong = (~given.isfinite()).nonzero().tolist()
+    if wrong:
+        p, k, t, *_ = wrong[0]
+        raise RewardError(
+            f"the reward `{scorer.name}` returned {float(given[tuple(wrong[0])])}, which is not a finite number, for "
+            f"token {t} of response {k} to {groups[p].prompt.shown!r}: return 0 for a token that is paid nothing."
+        )
+    return given
+
+
+def _knobs(scorer: Bound, models: Mapping[str, Decoder]) -> dict[str, Any]:
+    """The knobs of a scorer, with the models of the roles it names."""
+    roles = scorer.knobs.get("model")
+    if isinstance(roles, str):
+        return {**scorer.knobs, "model": models[roles]}
+    if isinstance(roles, (tuple, list)):
+        return {**scorer.knobs, "model": tuple(models[role] for role in roles)}
+    return dict(scorer.knobs)
 
 
 def _row(scorer: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) -> list[Any]:
@@ -101,7 +132,8 @@ def scored(
 
     Prompts of which a reward failed, and `how` says to skip them, are left out; so are those whose `baseline` failed.
     """
-    batch = batch.having(**{name: score(scorer, groups, models, how) for name, scorer in scorers.items()})
+    paid = {name: score_tokens if of_tokens(name) else score for name in scorers}
+    batch = batch.having(**{name: paid[name](scorer, groups, models, how) for name, scorer in scorers.items()})
     if how.failed == "stop":
         return batch
     found = [batch[name].view(len(batch), -1) for name in (*scorers, "baseline") if name in batch.tensors]

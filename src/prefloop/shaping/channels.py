@@ -1,6 +1,7 @@
 """Several rewards of one response made one: the members of an ensemble, or aspects that are judged apart.
 
-They take `reward` with an axis for the channels, P K D, and give it without.
+They take `reward` with an axis for the channels, P K D, and give it without; `weighted_spans` does so for
+`token_reward`, P K T D.
 """
 
 from jaxtyping import Float
@@ -104,10 +105,33 @@ def weighted_channels(reward: Float[Tensor, "P K D"], *, weights: tuple[float, .
     >>> weighted_channels(torch.tensor([[[1.0, 3.0]]]), weights=(1.0, 0.5))
     tensor([[2.5000]])
     """
-    *_, channels = reward.shape
+    return _weighted(reward, weights, "weighted_channels")
+
+
+@gives("token_reward")
+def weighted_spans(token_reward: Float[Tensor, "P K T D"], *, weights: tuple[float, ...]) -> Float[Tensor, "P K T"]:
+    """The channels of what each token is paid, each times its weight, summed.
+
+        token_reward_t = sum_d weights_d token_reward_td
+
+    Fine-grained RLHF (Wu et al. 2023, arXiv 2306.01693), without its price for the KL: reward model d pays where its
+    own spans end (`scoring.spans`), and `weights` are theirs of the reward models.
+
+    Raises:
+        RecipeError: there are not as many weights as channels.
+
+    >>> import torch
+    >>> weighted_spans(torch.tensor([[[[1.0, 0.0], [0.0, 3.0]]]]), weights=(1.0, 0.5))
+    tensor([[[1.0000, 1.5000]]])
+    """
+    return _weighted(token_reward, weights, "weighted_spans")
+
+
+def _weighted(paid: Float[Tensor, "... D"], weights: tuple[float, ...], name: str) -> Float[Tensor, "..."]:
+    *_, channels = paid.shape
     if len(weights) != channels:
         raise RecipeError(
-            f"`weighted_channels` has {len(weights)} weights, and the reward has {channels} channels: give one for "
-            "each, in their order."
+            f"`{name}` has {len(weights)} weights, and the reward has {channels} channels: give one for each, in their "
+            "order."
         )
-    return reward @ reward.new_tensor(weights)
+    return paid @ paid.new_tensor(weights)

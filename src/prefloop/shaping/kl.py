@@ -40,8 +40,31 @@ def kl_in_reward(
     >>> kl_in_reward(torch.tensor([[3.0]]), old_logp, ref_logp, torch.tensor([[[1, 1, 0]]]), beta=0.2)
     tensor([[[-0.1000,  3.0000,  0.0000]]])
     """
-    price = torch.where(mask.bool(), beta * (old_logp - ref_logp), 0.0)
-    return at_final(reward, mask) - price
+    return kl_in_tokens(at_final(reward, mask), old_logp, ref_logp, mask, beta=beta)
+
+
+@gives("token_reward")
+def kl_in_tokens(
+    token_reward: Float[Tensor, "P K T"],
+    old_logp: Float[Tensor, "P K T"],
+    ref_logp: Float[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    *,
+    beta: float,
+) -> Float[Tensor, "P K T"]:
+    """What each token is paid, minus the price of leaving the reference model there.
+
+        token_reward_t = token_reward_t - beta (old_logp_t - ref_logp_t)
+
+    `kl_in_reward` for rewards that come token by token, as a process reward model's: over a response it adds up to
+    their sum minus beta log(pi / pi_ref). 0 at tokens the model did not choose.
+
+    >>> import torch
+    >>> old_logp, ref_logp = torch.tensor([[[-1.0, -1.0, -1.0]]]), torch.tensor([[[-1.5, -1.0, -1.0]]])
+    >>> kl_in_tokens(torch.tensor([[[1.0, 3.0, 9.0]]]), old_logp, ref_logp, torch.tensor([[[1, 1, 0]]]), beta=0.2)
+    tensor([[[0.9000, 3.0000, 0.0000]]])
+    """
+    return torch.where(mask.bool(), token_reward - beta * (old_logp - ref_logp), 0.0)
 
 
 @gives("reward")

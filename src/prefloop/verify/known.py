@@ -38,6 +38,7 @@ from .known_policy import KNOWN_POLICY
 from .known_regimes import KNOWN_REGIMES
 from .known_rewards import KNOWN_REWARDS
 from .known_rounds import KNOWN_ROUNDS
+from .known_spans import KNOWN_SPANS
 from .known_steps import KNOWN_STEPS
 from .known_trust import KNOWN_TRUST
 from .problem import (
@@ -155,6 +156,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_DISTRIBUTIONS,
     **KNOWN_REGIMES,
     **KNOWN_ROUNDS,
+    **KNOWN_SPANS,
     **KNOWN_STEPS,
     **KNOWN_MIXED,
     **KNOWN_POLICY,

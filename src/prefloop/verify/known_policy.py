@@ -14,11 +14,12 @@ from ..credit import group_mean
 from ..recipe import Recipe
 from ..shaping import kl_in_reward, total_reward
 from ..shaping.siblings import diverse_win
+from ..text import Group
 from .distance import PAIRS, Verdict, from_own_samples, paid
 from .known_answers import right, wrong_share
 from .learn import from_samples
-from .problem import BETA, REWARD, distribution, reference, rises, total_variation
-from .tabular import ANSWERS
+from .problem import BETA, PROMPT, REWARD, distribution, reference, regularised_optimum, rises, total_variation
+from .tabular import ANSWERS, WHOLE, group
 
 STEADY = {"remax": 96, "reinforce-plus-plus": 64}
 """Groups a step for those whose credit does not vanish at the optimum, so that its noise is averaged."""
@@ -114,11 +115,26 @@ def won(*, k: int, weight: float) -> Recipe:
     return replace(recipe, derive=derive, objective=recipe.objective[:1])
 
 
+def begun_well() -> list[Group]:
+    """The best-paid answers, as what people preferred."""
+    return [group(PROMPT, [WHOLE[i]]) for i in (REWARD.max() == REWARD).nonzero().flatten().tolist()]
+
+
+def _dr_po() -> Verdict:
+    recipe = with_kl("dr-po")
+    return Verdict(
+        method="dr-po",
+        what="pi_ref exp(r/beta)/Z, which beginnings by others do not move, from its own samples",
+        distance=total_variation(distribution(from_samples(recipe, begun_well())), regularised_optimum()),
+    )
+
+
 KNOWN_POLICY: dict[str, Callable[[], Verdict]] = {
     "a2c": lambda: _regularised("a2c"),
     "cispo": lambda: _regularised("cispo"),
     "dapo": _dapo,
     "dr-grpo": lambda: _regularised("dr-grpo"),
+    "dr-po": _dr_po,
     "gigpo": lambda: _regularised("gigpo"),
     "gspo": lambda: _regularised("gspo"),
     "maxrl": _maxrl,

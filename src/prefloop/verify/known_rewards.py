@@ -11,7 +11,7 @@ from torch import Tensor
 from .. import recipes
 from ..batch import assemble
 from ..binding import bind
-from ..loops.optimise import chances
+from ..loops.online import chances
 from ..models.soup import averaged
 from ..recipe import Recipe
 from ..scoring.scorer import scored

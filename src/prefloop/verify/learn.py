@@ -18,7 +18,7 @@ from ..loops.optimise import optimise
 from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..scoring.scorer import scored
-from ..text import Response
+from ..text import Group, Response
 from .problem import PROMPT, REWARD, distribution, instructed, reference, speaking, tilted
 from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, Tabular, TabularGenerator, Telling, group
 
@@ -47,11 +47,21 @@ def settling(recipe: Recipe) -> Recipe:
     return replace(recipe, optimiser=Optimiser(lr=Linear(begin=0.1, end=0.0), tokens=_WHOLE))
 
 
-def from_samples(recipe: Recipe, **others: Tabular) -> Policy:
-    """The policy after a recipe has learnt from its own samples; `others` stand in for the networks of their roles."""
+def from_samples(recipe: Recipe, judged: Sequence[Group] = (), /, **others: Tabular) -> Policy:
+    """The policy after a recipe has learnt from its own samples; `others` stand in for the networks of their roles.
+
+    `judged` answers are for a recipe that reads some beside.
+    """
     found = {**networks(), **others}
     generator = TabularGenerator(found["policy"])
-    optimise(settling(recipe), networks=found, generator=generator, prompts=[PROMPT], drawer=TabularGenerator)
+    optimise(
+        settling(recipe),
+        networks=found,
+        generator=generator,
+        prompts=[PROMPT],
+        judged=judged,
+        drawer=TabularGenerator,
+    )
     policy: Policy = found["policy"]
     return policy
 

@@ -17,6 +17,7 @@ from ..models.places import Comparison, Places, compared
 from ..ops import soft_min
 from ..recipe import Decoding
 from ..sampling.draw import draw
+from ..sampling.generator import Begun
 from ..text import Group, Prompt, Response
 
 TOKENS, LENGTH = 4, 3
@@ -157,6 +158,33 @@ class RewardModel(Tabular):
         return {"score": self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])]}
 
 
+class Digits:
+    """The tokenizer of a model whose tokens are digits."""
+
+    eos_token_id = None
+
+    def __len__(self) -> int:
+        return TOKENS
+
+    def __call__(self, text: str) -> dict[str, list[int]]:
+        """See `encode`: a token for every digit."""
+        return {"input_ids": [int(digit) for digit in text]}
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool) -> str:
+        """See `continuation`: there are no special tokens."""
+        return text_of(ids)
+
+
+class StepModel(Tabular):
+    """Scores (prompts 21 4): one for every token after every prefix."""
+
+    name, tokenizer = "steps", Digits()
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `token_score`."""
+        return {"token_score": self.table[prompt_rows(batch), prefix_rows(batch["ids"]), batch["ids"]].detach()}
+
+
 class TabularGenerator:
     """Draws answers from a tabular policy, token by token, as the local sampler draws them from a language model."""
 
@@ -175,7 +203,22 @@ class TabularGenerator:
         progress: Callable[[int], None] | None = None,
     ) -> list[Group]:
         """See `Generator.sample`; a prompt is the number of its table."""
-        which = torch.tensor([int(p.shown) for p in prompts]).repeat_interleave(k)
+        nothing: tuple[int, ...] = ()
+        return self.go_on([(p, nothing) for p in prompts], k=k, decoding=decoding, seed=seed)
+
+    @torch.no_grad()
+    def go_on(
+        self,
+        begun: Sequence[Begun],
+        *,
+        k: int,
+        decoding: Decoding,
+        seed: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Group]:
+        """See `Continuing.go_on`: the answers are as long as any."""
+        which = torch.tensor([int(p.shown) for p, _ in begun]).repeat_interleave(k)
+        firsts = [first for _, first in begun for _ in range(k)]
         source = torch.Generator().manual_seed(seed)
         ids = torch.zeros(len(which), LENGTH, dtype=torch.long)
         logp = torch.zeros(len(which), LENGTH, dtype=torch.float64)
@@ -183,14 +226,19 @@ class TabularGenerator:
             logits = self.policy.table[which, prefix_rows(ids)[:, t]]
             uniform = torch.rand(len(which), generator=source, dtype=torch.float64)
             ids[:, t], logp[:, t] = draw(logits, decoding, uniform)
+            for row, first in enumerate(firsts):
+                if t < len(first):
+                    ids[row, t], logp[row, t] = first[t], 0.0
         version = self.policy.version
-        drawn = [response(i, p, version) for i, p in zip(ids.tolist(), logp.tolist(), strict=True)]
-        return [group(prompt, drawn[k * n : k * (n + 1)]) for n, prompt in enumerate(prompts)]
+        rows = zip(ids.tolist(), logp.tolist(), firsts, strict=True)
+        drawn = [response(i, p, version, begun=len(first)) for i, p, first in rows]
+        return [group(prompt, drawn[k * n : k * (n + 1)]) for n, (prompt, _) in enumerate(begun)]
 
 
-def response(ids: Sequence[int], logp: Sequence[float] = (), version: str = "") -> Response:
-    """An answer as a record, with the version of the table that drew it."""
-    return Response(text=text_of(ids), ids=tuple(ids), mask=(1,) * len(ids), logp=tuple(logp), model_version=version)
+def response(ids: Sequence[int], logp: Sequence[float] = (), version: str = "", *, begun: int = 0) -> Response:
+    """An answer as a record, with the version of the table that drew it; the tokens it was begun with are no choice."""
+    mask = (0,) * begun + (1,) * (len(ids) - begun)
+    return Response(text=text_of(ids), ids=tuple(ids), mask=mask, logp=tuple(logp), model_version=version)
 
 
 def until_zero(ids: Sequence[int]) -> tuple[int, ...]:
