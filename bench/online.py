@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench.turns import peak
 from rich.console import Console
@@ -40,12 +41,13 @@ KNOBS: dict[str, dict[str, float]] = {
     "rloo": {"beta": 0.1},
     "reinforce-plus-plus": {"beta": 0.1},
     "grpo": {"beta": 0.1},
-    "remax": {"beta": 0.1, "k": 1, "batch": 16},  # and the greedy answer to each of the 16 prompts
+    # and the greedy answer to each of the 16 prompts, from which nothing is learnt
+    "remax": {"beta": 0.1, "k": 1, "batch": 16, "steps": 32, "lr": 2e-4},
     "raft": {},
-    "superhf": {},
+    "superhf": {"beta": 0.1, "lr": 2e-4},
     "online-dpo": {"k": 2, "batch": 16},
 }
-"""The methods, with what is not the same for all."""
+"""The methods, with what is not the same for all: where the common rate and steps teach little, those as well."""
 HELD_OUT, K = 100, 4
 
 
@@ -98,7 +100,7 @@ def one(name: str, chosen: argparse.Namespace) -> None:
     before = Measured.from_json(json.loads((chosen.out / "demo" / "state" / "0-measured.json").read_text()))
     assert before.gold is not None
     assert measured.gold is not None
-    found = {
+    found: dict[str, Any] = {
         "after": asdict(mean(measured.gold, seed=chosen.seed)),
         "gain": asdict(difference(before.gold, measured.gold, seed=chosen.seed)),
         "kl": asdict(mean(measured.kl, seed=chosen.seed)),
@@ -108,6 +110,7 @@ def one(name: str, chosen: argparse.Namespace) -> None:
         "sampled": median(s["tokens_sampled"] for s in steps),
         "peak": used,
     }
+    found["steps"], found["lr"] = made.steps, made.optimiser.lr
     (chosen.out / f"{name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
@@ -119,6 +122,7 @@ def row(name: str, chosen: argparse.Namespace) -> str:
     after, gain, kl = (Interval(**found[cell]) for cell in ("after", "gain", "kl"))
     cells = (
         name,
+        f"{found['steps']} at {found['lr']:g}",
         after,
         gain,
         kl,
@@ -136,6 +140,7 @@ def table(chosen: argparse.Namespace) -> str:
     assert before.gold is not None
     head = (
         "method",
+        "steps and rate",
         "gold after",
         "gain",
         "KL spent, nats an answer",

@@ -115,6 +115,7 @@ class _Planner:
         if recipe.kl_budget is not None:
             self._check_budget()
             self._read("ref_logp", "kl_budget")
+        self._check_siblings()
         outputs = self._outputs()
         used = [u.tensor for u in self.uses]
         frozen = tuple(dict.fromkeys(r for t in used if (r := frozen_role(t))))
@@ -226,6 +227,9 @@ class _Planner:
                 f"`{recipe.name}` learns from its own samples at temperature 0, where every answer has probability 1 "
                 "and there is nothing to learn: raise `sample.decoding.temperature`."
             )
+
+    def _check_siblings(self) -> None:
+        recipe = self.recipe
         pieces = (*recipe.select, *recipe.derive, *(term.objective for term in recipe.objective))
         alone = next((b for b in pieces if b.among_siblings), None)
         if alone is not None and recipe.sample is not None and recipe.objective and recipe.answers < 2:
