@@ -126,7 +126,15 @@ def _kept(connection: Connection, who: str) -> list[str]:
         f"rows of `{table.name}`, as who made them": (table, table.c.by == who)
         for table in (PROJECTS, GUIDELINES, MEMBERS)
     }
-    for column in (QUESTIONS.c.id, GROUPS.c.prompt, RESPONSES.c.text, ITEMS.c.explanation, NOTES.c.value):
+    for column in (
+        EVENTS.c.value,
+        EVENTS.c.reason,
+        QUESTIONS.c.id,
+        GROUPS.c.prompt,
+        RESPONSES.c.text,
+        ITEMS.c.explanation,
+        NOTES.c.value,
+    ):
         named = cast(column, Text).contains(who, autoescape=True)
         places[f"rows of `{column.table.name}` whose {column.name} has the name"] = (column.table, named)
     counts = {
