@@ -219,7 +219,9 @@ def test_the_memory_of_import_and_export_does_not_grow_with_the_store(
             assert found > 100 * count
         return top
 
-    assert peak(3_000) < 1.3 * peak(1_000)
+    peak(50)  # what is loaded and compiled once
+    few, many = peak(600), peak(1_800)
+    assert many < 1.3 * few
 
 
 def test_an_export_that_is_not_read_to_its_end_leaves_the_store_free(store: Store) -> None:
