@@ -1,4 +1,4 @@
-"""Everything that is true of SQLite only: how it is opened, how it is kept append-only, what its errors mean."""
+"""Everything that is true of SQLite only: how it is opened, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, PrimaryKeyConstraint, Table, UniqueConstraint, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import DataError, PrefloopError, RunError
@@ -14,6 +14,8 @@ from ..errors import DataError, PrefloopError, RunError
 
 def tune(engine: Engine, wait: float) -> None:
     """Write-ahead log, full synchronisation, foreign keys, and `wait` seconds of patience with other writers.
+
+    What is deleted is overwritten, so that an erasure leaves nothing to read in the file.
 
     Transactions of an engine with the execution option `writes` take the write lock when they begin: one that reads
     first and writes later would be refused, without waiting, whenever somebody else wrote in between.
@@ -24,7 +26,7 @@ def tune(engine: Engine, wait: float) -> None:
         connection.isolation_level = None  # the driver would otherwise begin transactions of its own
         connection.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
         _use_write_ahead_log(connection, time.monotonic() + wait)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -42,23 +44,6 @@ def _use_write_ahead_log(connection: Any, until: float) -> None:
             if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
                 raise
             time.sleep(0.01)
-
-
-def make_append_only(connection: Connection, metadata: MetaData) -> None:
-    """Triggers that abort every update, delete and replacement of a stored row, whichever program attempts it."""
-    for table in metadata.tables.values():
-        for action in ("UPDATE", "DELETE", f"INSERT ON {table.name} WHEN {_already_there(table)}"):
-            verb, _, condition = action.partition(" ")
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER IF NOT EXISTS {table.name}_append_only_{verb.lower()} BEFORE {verb} "
-                f"{condition or f'ON {table.name}'} BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-            )
-
-
-def _already_there(table: Table) -> str:
-    keys = (c for c in table.constraints if isinstance(c, PrimaryKeyConstraint | UniqueConstraint))
-    same = (" AND ".join(f'"{column.name}" = NEW."{column.name}"' for column in key.columns) for key in keys)
-    return f"EXISTS (SELECT 1 FROM {table.name} WHERE {' OR '.join(f'({s})' for s in same)})"
 
 
 _FAULTS: dict[str, tuple[type[PrefloopError], str, str]] = {
