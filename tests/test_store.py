@@ -139,7 +139,7 @@ def test_notes_are_kept_in_order_under_a_key_that_may_be_used_again(store: Store
     assert [n.key for n in store.notes()] == ["model", "gate", "model"]
 
 
-@pytest.mark.parametrize("table", ["groups", "responses", "questions", "answers", "notes"])
+@pytest.mark.parametrize("table", ["groups", "responses", "questions", "events", "notes"])
 def test_no_program_can_change_delete_or_replace_a_stored_row(
     store: Store, outsider: sqlite3.Connection, table: str
 ) -> None:

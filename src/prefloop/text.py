@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["end", "length", "stop"]
@@ -88,14 +88,18 @@ class Group:
         return tuple(r.text for r in self.responses)
 
 
-Kind = Literal["comparison", "choice"]
+Kind = Literal[
+    "comparison", "choice", "ranking", "rating", "thumbs", "spans", "edit", "critique", "demonstration"
+]  # what each asks, and what comes back: prefloop.feedback.kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A group put to somebody. `kind` says what is asked; `why` and `split` say what the question is for.
 
-    comparison: which of two is better; choice: which of K is best.
+    comparison: which of two is better; choice: which of K is best; the others are in `prefloop.feedback.kinds`, with
+    their `options`, such as the axes of a rating. `parent` is the question whose answer this one goes on from, in a
+    conversation that people write as a tree.
 
     >>> group = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
     >>> Question(id="q1", kind="comparison", group=group).split
@@ -108,15 +112,19 @@ class Question:
     why: str = ""
     round: int = 0
     split: Literal["train", "held_out"] = "train"
+    options: dict[str, Any] = field(default_factory=dict)
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What somebody said of a question.
 
-    `value` is the index, in the question's own group, of the response they chose. `order` lists the indices of the
-    responses in the order they were shown, so that a habit of picking the first can be measured. `at` is seconds since
-    the epoch.
+    `value` is what the question's kind takes, as JSON: of a comparison or a choice the index, in the question's own
+    group, of the response they chose. `order` lists the indices of the responses in the order they were shown, so that
+    a habit of picking the first can be measured. `seconds` leaves idle time out; `at` is seconds since the epoch.
+    `guideline` is the version of the guidelines they had before them, 0 where there were none; `revision` counts how
+    often they had said something of this question before.
 
     >>> Answer(question="q1", who="ada", value=1, order=(1, 0), seconds=4.2, at=0.0).value
     1
@@ -124,7 +132,9 @@ class Answer:
 
     question: str
     who: str
-    value: int
+    value: Any
     order: tuple[int, ...]
     seconds: float
     at: float
+    guideline: int = 0
+    revision: int = 0

@@ -6,9 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from ..statistics import Interval, bootstrap_mean, wilson
 from ..text import Answer, Question
+from .kinds import preferred
+
+PICKING = ("comparison", "choice")
+"""The kinds of question that are answered by picking a response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,8 @@ class Habits:
 def agreement(questions: Iterable[Question], answers: Iterable[Answer], *, seed: int = 0) -> Agreement | None:
     """Pairwise raw agreement, with a bootstrap interval over questions; None when no question has two answers.
 
+    Only comparisons and choices count; two who agree on a response agree, whatever the strength.
+
     >>> from prefloop.text import Group, Prompt, Response
     >>> group = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
     >>> question = Question(id="q1", kind="comparison", group=group)
@@ -55,20 +62,21 @@ def agreement(questions: Iterable[Question], answers: Iterable[Answer], *, seed:
     >>> agreement([question], said).raw.estimate
     1.0
     """
-    size = {q.id: len(q.group.responses) for q in questions}
-    shared = {q: said for q, said in _by(answers, lambda a: a.question).items() if len(said) > 1}
+    size = {q.id: len(q.group.responses) for q in questions if q.kind in PICKING}
+    shared = {q: said for q, said in _by(answers, lambda a: a.question).items() if len(said) > 1 and q in size}
     if not shared:
         return None
-    same = [_share(a.value == b.value for a, b in combinations(said, 2)) for said in shared.values()]
+    same = [_share(_verdict(a) == _verdict(b) for a, b in combinations(said, 2)) for said in shared.values()]
     return Agreement(raw=bootstrap_mean(same, seed=seed), chance=sum(1 / size[q] for q in shared) / len(shared))
 
 
 def habits(questions: Iterable[Question], answers: Sequence[Answer], *, seed: int = 0) -> list[Habits]:
-    """Every person's habits, by name."""
-    question_of = {q.id: q for q in questions}
-    said_of = _by(answers, lambda a: a.question)
+    """The habits, by name, of everybody who preferred a response in a comparison or a choice."""
+    question_of = {q.id: q for q in questions if q.kind in PICKING}
+    picked = [a for a in answers if a.question in question_of and preferred(a.value) is not None]
+    said_of = _by(picked, lambda a: a.question)
     return [
-        _habits(who, said, question_of, said_of, seed) for who, said in sorted(_by(answers, lambda a: a.who).items())
+        _habits(who, said, question_of, said_of, seed) for who, said in sorted(_by(picked, lambda a: a.who).items())
     ]
 
 
@@ -80,17 +88,23 @@ def _habits(
     seed: int,
 ) -> Habits:
     others = [(a, [b for b in said_of[a.question] if b.who != who]) for a in said]
-    same = [_share(a.value == b.value for b in rest) for a, rest in others if rest]
-    words = [(a.value, [len(t.split()) for t in question_of[a.question].group.texts]) for a in said]
+    same = [_share(_verdict(a) == _verdict(b) for b in rest) for a, rest in others if rest]
+    words = [(_verdict(a), [len(t.split()) for t in question_of[a.question].group.texts]) for a in said]
     longest = [counts[value] == max(counts) for value, counts in words if len(set(counts)) > 1]
     return Habits(
         who=who,
         answers=len(said),
         with_others=bootstrap_mean(same, seed=seed) if same else None,
-        first=wilson(sum(a.value == a.order[0] for a in said), len(said)),
+        first=wilson(sum(_verdict(a) == a.order[0] for a in said), len(said)),
         longest=wilson(sum(longest), len(longest)) if longest else None,
         chance=sum(1 / len(a.order) for a in said) / len(said),
     )
+
+
+def _verdict(answer: Answer) -> Any:
+    """What was chosen, without its strength; "tie" or "both-bad" where nothing was."""
+    best = preferred(answer.value)
+    return answer.value if best is None else best
 
 
 def _by(answers: Iterable[Answer], key: Callable[[Answer], str]) -> dict[str, list[Answer]]:

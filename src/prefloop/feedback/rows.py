@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from dataclasses import asdict, replace
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, select
 
 from ..text import Answer, Group, Message, Prompt, Question, Response
-from .records import Judgement
-from .tables import ANSWERS, GROUPS, QUESTIONS, RESPONSES
+from .records import Event
+from .tables import EVENTS, GROUPS, QUESTIONS, RESPONSES
 
 Row = dict[str, Any]
 Where = list[ColumnElement[bool]]
@@ -68,12 +68,21 @@ def question_row(question: Question, group_id: str) -> Row:
         "why": question.why,
         "round": question.round,
         "split": question.split,
+        "options": question.options,
+        "parent": question.parent,
     }
 
 
-def answer_row(answer: Answer) -> Row:
-    """An answer as a row of `answers`."""
-    return asdict(answer) | {"order": list(answer.order)}
+def answer_row(answer: Answer, *, submission: str, project: str = "") -> Row:
+    """An answer as a row of `events`."""
+    row = {f.name: getattr(answer, f.name) for f in fields(answer)}
+    return row | {
+        "order": list(answer.order),
+        "event": "answer",
+        "submission": submission,
+        "project": project,
+        "reason": "",
+    }
 
 
 def read_questions(connection: Connection, where: Where) -> dict[str, Question]:
@@ -96,21 +105,32 @@ def read_questions(connection: Connection, where: Where) -> dict[str, Question]:
             why=row["why"],
             round=row["round"],
             split=row["split"],
+            options=row["options"],
+            parent=row["parent"],
         )
         for row in connection.execute(asked).mappings()
     }
 
 
+def standing() -> Select[Any]:
+    """The events that stand: the last thing each person did with each question, where that was to answer it."""
+    later = EVENTS.alias()
+    same = and_(later.c.question == EVENTS.c.question, later.c.who == EVENTS.c.who)
+    overruled = exists().where(same, later.c.revision > EVENTS.c.revision)
+    return select(EVENTS).where(EVENTS.c.event == "answer", ~overruled)
+
+
 def read_answers(connection: Connection, where: Where) -> list[Answer]:
-    """The answers to the questions that meet the conditions, by question and then by name."""
-    query = select(ANSWERS).join(QUESTIONS).where(*where).order_by(QUESTIONS.c.seq, ANSWERS.c.who)
-    return [Answer(**{**row, "order": tuple(row["order"])}) for row in connection.execute(query).mappings()]
+    """The standing answers to the questions that meet the conditions, by question and then by name."""
+    query = standing().join(QUESTIONS).where(*where).order_by(QUESTIONS.c.seq, EVENTS.c.who)
+    return [answer(row) for row in connection.execute(query).mappings()]
 
 
-def judgement(question: Question, answer: Answer) -> Judgement:
-    """The answer as training data: the chosen response first and labelled 1, the others after it as they were, 0."""
-    responses = question.group.responses
-    chosen_first = (responses[answer.value], *responses[: answer.value], *responses[answer.value + 1 :])
-    labels = (1.0, *(0.0 for _ in chosen_first[1:]))
-    group = replace(question.group, responses=chosen_first, labels=labels)
-    return Judgement(question=question.id, who=answer.who, round=question.round, group=group)
+def answer(row: RowMapping) -> Answer:
+    """A row of `events` as an answer."""
+    return Answer(**{f.name: row[f.name] for f in fields(Answer)} | {"order": tuple(row["order"])})
+
+
+def event(row: RowMapping) -> Event:
+    """A row of `events` as an event."""
+    return Event(**{f.name: row[f.name] for f in fields(Event)} | {"order": tuple(row["order"])})

@@ -1,4 +1,4 @@
-"""Everything that is true of SQLite only: how it is opened, how it is kept append-only, what its errors mean."""
+"""Everything that is true of SQLite only: how it is opened, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, PrimaryKeyConstraint, Table, UniqueConstraint, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import DataError, PrefloopError, RunError
@@ -42,23 +42,6 @@ def _use_write_ahead_log(connection: Any, until: float) -> None:
             if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > until:
                 raise
             time.sleep(0.01)
-
-
-def make_append_only(connection: Connection, metadata: MetaData) -> None:
-    """Triggers that abort every update, delete and replacement of a stored row, whichever program attempts it."""
-    for table in metadata.tables.values():
-        for action in ("UPDATE", "DELETE", f"INSERT ON {table.name} WHEN {_already_there(table)}"):
-            verb, _, condition = action.partition(" ")
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER IF NOT EXISTS {table.name}_append_only_{verb.lower()} BEFORE {verb} "
-                f"{condition or f'ON {table.name}'} BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-            )
-
-
-def _already_there(table: Table) -> str:
-    keys = (c for c in table.constraints if isinstance(c, PrimaryKeyConstraint | UniqueConstraint))
-    same = (" AND ".join(f'"{column.name}" = NEW."{column.name}"' for column in key.columns) for key in keys)
-    return f"EXISTS (SELECT 1 FROM {table.name} WHERE {' OR '.join(f'({s})' for s in same)})"
 
 
 _FAULTS: dict[str, tuple[type[PrefloopError], str, str]] = {

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Column, Connection, Engine, Select, Table, create_engine, func, insert, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection, Engine, func, select
 
-from ..errors import DataError, PrefloopError, RunError
+from ..errors import DataError, PrefloopError
 from ..text import Answer, Question
-from . import sqlite
-from .records import Judgement, Note
-from .rows import Row, Where, answer_row, group_rows, judgement, question_row, read_answers, read_questions
-from .tables import ANSWERS, GROUPS, METADATA, NOTES, QUESTIONS, RESPONSES
+from .database import Database, insert_rows, lookup
+from .kinds import Asked, check_question, check_value, json_text
+from .records import Event, Judgements, Note
+from .rows import Where, answer_row, event, group_rows, question_row, read_answers, read_questions
+from .schema import bring_up_to_date
+from .tables import EVENTS, GROUPS, NOTES, QUESTIONS, RESPONSES
+from .views import judgements, ratings, view_of
 
 Split = Literal["train", "held_out"]
 
@@ -39,30 +41,33 @@ class Store:
     (' 2', ' two')
     """
 
-    engine: Engine
+    database: Database
 
     @classmethod
     def open(cls, path_or_url: str | Path, *, wait: float = 30.0) -> Store:
-        """Open a store, making it where there is none.
+        """Open a store, making it where there is none, and bringing the tables of an older one up to date.
 
         Args:
-            path_or_url: a file for SQLite, or any SQLAlchemy URL.
+            path_or_url: a file for SQLite, or a URL, such as postgresql://user@host/name.
             wait: seconds to wait for another writer of the same SQLite file.
 
         Raises:
-            DataError: the file is something else or is damaged.
+            DataError: the file is something else, is damaged, or was written by a later prefloop.
             RunError: the file, disk or database server stands in the way.
         """
-        store = cls(_engine(path_or_url, wait))
+        store = cls(Database.open(path_or_url, wait=wait))
         try:
-            with store._writing() as connection:
-                METADATA.create_all(connection)
-                if connection.dialect.name == "sqlite":
-                    sqlite.make_append_only(connection, METADATA)
+            with store.database.writing() as connection:
+                bring_up_to_date(connection)
         except PrefloopError:
             store.close()
             raise
         return store
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine."""
+        return self.database.engine
 
     def close(self) -> None:
         """Let go of the database."""
@@ -78,45 +83,33 @@ class Store:
         """Add questions with their groups and responses. A question that is already there is left as it is.
 
         Raises:
-            DataError: a question of this id is already there with another group.
+            DataError: a question of this id is already there with another group, or its kind cannot ask it.
         """
-        rows = [(q, *group_rows(q.group)) for q in questions]
-        with self._writing() as connection:
-            ids = {q.id for q in questions}
-            stored = dict(_lookup(connection, select(QUESTIONS.c.id, QUESTIONS.c.group_id), QUESTIONS.c.id, ids))
-            group_of = dict(stored)
-            for question, group, _ in rows:
-                if group_of.setdefault(question.id, group["id"]) != group["id"]:
-                    raise DataError(
-                        f"question `{question.id}` is already in the feedback store ({self._place}) with other "
-                        "responses. Give the new question another id, or start a new run."
-                    )
-            asked = {q.id: question_row(q, group["id"]) for q, group, _ in rows if q.id not in stored}
-            groups = {group["id"]: (group, responses) for _, group, responses in rows}
-            for (known,) in _lookup(connection, select(GROUPS.c.id), GROUPS.c.id, groups):
-                del groups[known]
-            _insert(connection, GROUPS, [group for group, _ in groups.values()])
-            _insert(connection, RESPONSES, [row for _, responses in groups.values() for row in responses])
-            _insert(connection, QUESTIONS, list(asked.values()))
+        with self.database.writing() as connection:
+            put_questions(connection, questions, self.database.place)
 
     def add_answers(self, answers: Sequence[Answer]) -> None:
-        """Add answers. The first answer of a person to a question stands: another one is left out.
+        """Add answers. What a person said first of a question stands: another answer here is left out.
+
+        `Queue.submit` revises, and takes the same submission twice.
 
         Raises:
-            DataError: an answer to a question that is not there, to a response that is not in it, or whose `order`
-                does not show each response once.
+            DataError: an answer to a question that is not there, of a value that its kind does not take, or whose
+                `order` does not show each response once.
         """
-        asked = {a.question for a in answers}
-        with self._writing() as connection:
-            self._check(answers, _sizes(connection, asked))
-            known = set(_lookup(connection, select(ANSWERS.c.question, ANSWERS.c.who), ANSWERS.c.question, asked))
-            first = {(a.question, a.who): a for a in reversed(answers) if (a.question, a.who) not in known}
-            _insert(connection, ANSWERS, [answer_row(a) for a in reversed(first.values())])
+        ids = {a.question for a in answers}
+        with self.database.writing() as connection:
+            questions = asked_of(connection, ids)
+            kept = [checked(a, questions, self.database.place) for a in answers]
+            known = set(lookup(connection, select(EVENTS.c.question, EVENTS.c.who), EVENTS.c.question, ids))
+            first = {(a.question, a.who): a for a in reversed(kept) if (a.question, a.who) not in known}
+            rows = [answer_row(replace(a, revision=0), submission=uuid.uuid4().hex) for a in reversed(first.values())]
+            insert_rows(connection, EVENTS, rows)
 
     def add_note(self, key: str, value: Any) -> None:
         """Add a note: anything JSON can hold, under a key that may be used again."""
-        with self._writing() as connection:
-            _insert(connection, NOTES, [{"key": key, "value": value, "at": time.time()}])
+        with self.database.writing() as connection:
+            insert_rows(connection, NOTES, [{"key": key, "value": value, "at": time.time()}])
 
     def questions(
         self, *, split: Split | None = None, round: int | None = None, unanswered_by: str | None = None
@@ -124,9 +117,9 @@ class Store:
         """The questions in the order they were added; with `unanswered_by`, those this person has not answered."""
         where = _about(split, None if round is None else (round,))
         if unanswered_by is not None:
-            done = select(ANSWERS.c.question).where(ANSWERS.c.who == unanswered_by)
+            done = select(EVENTS.c.question).where(EVENTS.c.who == unanswered_by)
             where.append(QUESTIONS.c.id.not_in(done))
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             return list(read_questions(connection, where).values())
 
     def answers(
@@ -135,8 +128,8 @@ class Store:
         """The answers, by question in the order these were added and then by name, whenever they were given."""
         where = _about(split, rounds)
         if who is not None:
-            where.append(ANSWERS.c.who == who)
-        with self._reading() as connection:
+            where.append(EVENTS.c.who == who)
+        with self.database.reading() as connection:
             return read_answers(connection, where)
 
     def notes(self, key: str | None = None) -> list[Note]:
@@ -144,77 +137,43 @@ class Store:
         query = select(NOTES.c.key, NOTES.c.value, NOTES.c.at).order_by(NOTES.c.seq)
         if key is not None:
             query = query.where(NOTES.c.key == key)
-        with self._reading() as connection:
+        with self.database.reading() as connection:
             return [Note(**row) for row in connection.execute(query).mappings()]
 
-    def choices(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> list[Judgement]:
-        """One judgement for each answer: the chosen response first, the others after it as they were."""
-        where = _about(split, rounds)
-        with self._reading() as connection:
+    def events(self, *, project: str | None = None, who: str | None = None, after: int = 0) -> Iterator[Event]:
+        """The whole log, oldest first and in constant memory: answers, also revised ones, skips and undos."""
+        query = select(EVENTS).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq)
+        for column, wanted in ((EVENTS.c.project, project), (EVENTS.c.who, who)):
+            query = query if wanted is None else query.where(column == wanted)
+        with self.database.reading() as connection:
+            for row in connection.execution_options(yield_per=1_000).execute(query).mappings():
+                yield event(row)
+
+    def view(
+        self, name: str, *, split: Split = "train", rounds: Collection[int] | None = None, axis: str | None = None
+    ) -> Judgements:
+        """A training set of `views.VIEWS`; its `left_out` counts what nothing could be learnt from, by reason.
+
+        `axis` is one of the axes of ratings; without it the label is the mean over them.
+
+        Raises:
+            DataError: there is no such view.
+        """
+        views = view_of(name)
+        if axis is not None:
+            views = {"rating": partial(ratings, axis=axis)}
+        where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
+        with self.database.reading() as connection:
             asked = read_questions(connection, where)
-            return [judgement(asked[a.question], a) for a in read_answers(connection, where)]
+            return judgements(((asked[a.question], a) for a in read_answers(connection, where)), views)
 
-    def pairs(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> list[Judgement]:
-        """The choices as pairs: the chosen response against each of the others."""
-        return [
-            replace(choice, group=replace(choice.group, responses=(chosen, other), labels=(1.0, 0.0)))
-            for choice in self.choices(split=split, rounds=rounds)
-            for chosen, *others in (choice.group.responses,)
-            for other in others
-        ]
+    def choices(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:
+        """One judgement for each answer: the chosen response first, the others after it as they were."""
+        return self.view("choices", split=split, rounds=rounds)
 
-    def _check(self, answers: Iterable[Answer], sizes: dict[str, int]) -> None:
-        for a in answers:
-            if a.question not in sizes:
-                raise DataError(
-                    f"{a.who} answered question `{a.question}`, which is not in the feedback store ({self._place}). "
-                    "Add the question before its answers."
-                )
-            shown = list(range(sizes[a.question]))
-            if a.value not in shown or sorted(a.order) != shown:
-                raise DataError(
-                    f"{a.who} answered question `{a.question}` with response {a.value} shown in the order {a.order}: "
-                    f"it has {len(shown)} responses, counted from 0, and `order` lists each of them once."
-                )
-
-    @property
-    def _place(self) -> str:
-        return self.engine.url.database or str(self.engine.url)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        try:
-            with self.engine.execution_options(writes=True).begin() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise sqlite.explain(error, self._place) from error
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self.engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise sqlite.explain(error, self._place) from error
-
-
-def _engine(path_or_url: str | Path, wait: float) -> Engine:
-    is_url = isinstance(path_or_url, str) and "://" in path_or_url
-    try:
-        url = make_url(str(path_or_url)) if is_url else URL.create("sqlite", database=str(path_or_url))
-        engine = create_engine(url)
-    except (ArgumentError, ImportError) as error:
-        raise RunError(
-            f"the feedback store cannot be opened: {error} ({_without_password(str(path_or_url))}). Give the path of a "
-            "file, or a URL that SQLAlchemy knows with its driver installed."
-        ) from error
-    if engine.dialect.name == "sqlite":
-        sqlite.tune(engine, wait)
-    return engine
-
-
-def _without_password(url: str) -> str:
-    return url.rpartition("@")[2]
+    def pairs(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:
+        """The choices as pairs: the chosen response against each of the others, with `target` from a strength."""
+        return self.view("pairs", split=split, rounds=rounds)
 
 
 def _about(split: Split | None, rounds: Collection[int] | None) -> Where:
@@ -226,24 +185,66 @@ def _about(split: Split | None, rounds: Collection[int] | None) -> Where:
     return where
 
 
-def _sizes(connection: Connection, asked: Collection[str]) -> dict[str, int]:
-    query = (
-        select(QUESTIONS.c.id, func.count())
-        .join(RESPONSES, RESPONSES.c.group_id == QUESTIONS.c.group_id)
-        .group_by(QUESTIONS.c.id)
-    )
-    return dict(_lookup(connection, query, QUESTIONS.c.id, asked))
+def asked_of(connection: Connection, questions: Collection[str]) -> dict[str, Asked]:
+    """What the checks of answers read of these questions, by id; those that are not there are left out."""
+    query = select(
+        QUESTIONS.c.id, QUESTIONS.c.kind, QUESTIONS.c.options, RESPONSES.c.place, func.length(RESPONSES.c.text)
+    ).outerjoin(RESPONSES, RESPONSES.c.group_id == QUESTIONS.c.group_id)
+    facts: dict[str, tuple[str, Any]] = {}
+    lengths: dict[str, dict[int, int]] = {}
+    for key, kind, options, place, length in lookup(connection, query, QUESTIONS.c.id, questions):
+        facts[key] = (kind, options)
+        lengths.setdefault(key, {}).update({} if place is None else {place: length})
+    return {
+        key: Asked(id=key, kind=kind, options=options, lengths=tuple(lengths[key][p] for p in sorted(lengths[key])))
+        for key, (kind, options) in facts.items()
+    }
 
 
-def _lookup(
-    connection: Connection, query: Select[Any], key: Column[str], wanted: Iterable[str]
-) -> Iterator[tuple[Any, ...]]:
-    """The rows whose `key` is among those wanted, 500 at a time because databases bound a list's length."""
-    rest = iter(list(wanted))
-    while some := list(islice(rest, 500)):
-        yield from map(tuple, connection.execute(query.where(key.in_(some))))
+def checked(answer: Answer, questions: Mapping[str, Asked], place: str) -> Answer:
+    """The answer as it is kept.
+
+    Raises:
+        DataError: it does not fit its question.
+    """
+    question = questions.get(answer.question)
+    if question is None:
+        raise DataError(
+            f"{answer.who} answered question `{answer.question}`, which is not in the feedback store ({place}). "
+            "Add the question before its answers."
+        )
+    shown = list(range(len(question.lengths)))
+    if sorted(answer.order) != shown:
+        raise DataError(
+            f"{answer.who} answered question `{answer.question}` shown in the order {answer.order}: "
+            f"it has {len(shown)} responses, counted from 0, and `order` lists each of them once."
+        )
+    return replace(answer, value=check_value(answer.value, question))
 
 
-def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
+def put_questions(connection: Connection, questions: Sequence[Question], place: str) -> None:
+    """Insert the questions that are not there, with their groups and responses.
+
+    Raises:
+        DataError: one of them cannot be asked, or its id is there with another group.
+    """
+    for question in questions:
+        check_question(question)
+        json_text(question.options, f"the options of question `{question.id}`")
+    rows = [(q, *group_rows(q.group)) for q in questions]
+    ids = {q.id for q in questions}
+    stored = dict(lookup(connection, select(QUESTIONS.c.id, QUESTIONS.c.group_id), QUESTIONS.c.id, ids))
+    group_of = dict(stored)
+    for question, group, _ in rows:
+        if group_of.setdefault(question.id, group["id"]) != group["id"]:
+            raise DataError(
+                f"question `{question.id}` is already in the feedback store ({place}) with other "
+                "responses. Give the new question another id, or start a new run."
+            )
+    asked = {q.id: question_row(q, group["id"]) for q, group, _ in rows if q.id not in stored}
+    groups = {group["id"]: (group, responses) for _, group, responses in rows}
+    for (known,) in lookup(connection, select(GROUPS.c.id), GROUPS.c.id, groups):
+        del groups[known]
+    insert_rows(connection, GROUPS, [group for group, _ in groups.values()])
+    insert_rows(connection, RESPONSES, [row for _, responses in groups.values() for row in responses])
+    insert_rows(connection, QUESTIONS, list(asked.values()))

@@ -28,6 +28,7 @@ from ..evaluation.summary import (
     Summary,
 )
 from ..feedback.agreement import agreement, habits
+from ..feedback.kinds import preferred
 from ..scoring.model import model_score
 from ..statistics import Interval, best_of_n_kl, bootstrap_mean
 from ..text import Answer, Question
@@ -120,7 +121,8 @@ def _change(before: Rows, after: Rows, seed: int) -> Change:
 def _round(state: State, number: int, after: Measured) -> Round:
     """The reward model on the held-out answers of its round, beside what the people and simple rules reach."""
     asked = {q.id: q for q in state.store.questions(split="held_out", round=number)}
-    answers = [a for a in state.store.answers(split="held_out", rounds=(number,)) if a.question in asked]
+    said = state.store.answers(split="held_out", rounds=(number,))
+    answers = [a for a in said if a.question in asked and preferred(a.value) is not None]
     agreed, seed = agreement(asked.values(), answers, seed=state.rounds.seed), state.rounds.seed
     accuracy = longest = None
     if answers:
@@ -141,7 +143,7 @@ def _round(state: State, number: int, after: Measured) -> Round:
 
 def _right(answers: Sequence[Answer], picks: dict[str, int], seed: int) -> Interval:
     """Share of answers a rule agrees with, with a bootstrap over questions."""
-    hits = [float(a.value == picks[a.question]) for a in answers]
+    hits = [float(preferred(a.value) == picks[a.question]) for a in answers]
     return bootstrap_mean(hits, clusters=[a.question for a in answers], seed=seed)
 
 

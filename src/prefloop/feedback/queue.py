@@ -1,0 +1,287 @@
+"""What each person gets next, and what becomes of what they say.
+
+Two people never have the same place of an item, nobody gets an item twice, and a submission that comes twice counts
+once. Answers, skips and undos are events of the log; who has which item now is in the slots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from ..errors import DataError
+from ..text import Answer, Question
+from . import slots
+from .database import BATCH, insert_rows, lookup, one_at_a_time
+from .kinds import asked, check_value, json_text, plain
+from .projects import project_of
+from .records import Item, Leased, Project, Purpose, Receipt, Submission
+from .rows import answer_row, read_questions
+from .sources import chance, shown_order
+from .stopping import Stopping
+from .store import Store, asked_of, checked, put_questions
+from .tables import EVENTS, ITEMS, QUESTIONS, SLOTS
+
+HELD_AT_MOST = 3
+"""Items that one person may have at a time: the one before them, and those fetched ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The queue of every project in a store.
+
+    >>> from prefloop.feedback.projects import Projects
+    >>> from prefloop.text import Group, Prompt, Response
+    >>> pair = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
+    >>> with Store.open("sqlite://") as store:
+    ...     _ = Projects(store).create(Project(id="tone", title="Tone", kinds=("comparison",)), by="lee")
+    ...     queue = Queue(store)
+    ...     queue.add_items("tone", [Item(question=Question(id="q1", kind="comparison", group=pair))])
+    ...     got = queue.next_item("tone", "ada")
+    ...     said = Submission(id="5f0c", project="tone", question="q1", who="ada", value="tie", order=got.order)
+    ...     queue.submit(said), queue.submit(said).repeated, queue.next_item("tone", "ada")
+    1
+    (Receipt(revision=0, repeated=False), True, None)
+    """
+
+    store: Store
+    clock: Callable[[], float] = time.time
+    seed: int = 0
+    _stopping: Stopping = field(default_factory=Stopping, compare=False, repr=False)
+
+    def add_items(self, project: str, items: Iterable[Item]) -> int:
+        """Add items as they come, some at a time, and say how many were new. An item that is there is left as it is.
+
+        Raises:
+            DataError: a question of another kind than the project's, of a used id with other responses, or in another
+                project; a gold or practice item without the right answer. What came before it is kept.
+        """
+        added, coming = 0, iter(items)
+        while some := list(islice(coming, BATCH)):
+            added += self._add(project, some)
+        return added
+
+    def next_item(self, project: str, who: str, *, holding: Collection[str] = ()) -> Leased | None:
+        """Lease somebody the next question, or give again what they have already; `None` where there is none for them.
+
+        `holding` are the questions they have on the page, so that the one after those can be fetched ahead; at most
+        `HELD_AT_MOST` in all.
+        """
+        now = self.clock()
+        with self.store.database.writing() as connection:
+            found = project_of(connection, project)
+            one_at_a_time(connection, "person", project, who)
+            expires = now + found.lease_seconds
+            held = slots.held(connection, project, who)
+            names = _questions(connection, held)
+            item = next((i for i in held if names[i] not in holding), None)
+            if item is not None:
+                slots.renew(connection, item, who, expires)
+            elif len(held) < HELD_AT_MOST and found.state == "open":
+                item = self._take(connection, found, who, now, expires)
+            return None if item is None else self._leased(connection, found, item, who, expires)
+
+    def submit(self, submission: Submission) -> Receipt:
+        """Keep an answer, a skip or an undo. It is on the disk when this returns; the same submission may come again.
+
+        An answer whose lease expired meanwhile is kept all the same.
+
+        Raises:
+            DataError: the item is not theirs, the value is not what its kind takes, or `revision` is not the next.
+        """
+        with self.store.database.writing() as connection:
+            one_at_a_time(connection, "person", submission.project, submission.who)
+            repeated = _repeated(connection, submission)
+            if repeated is not None:
+                return repeated
+            project = project_of(connection, submission.project)
+            item = _own(connection, submission)
+            slots.lock_item(connection, item["seq"])
+            self._log(connection, submission)
+            self._follow(connection, project, item, submission)
+        return Receipt(revision=submission.revision)
+
+    def settle(self, project: str) -> None:
+        """Give every item the free places it needs: after a change of the overlap, or of when skipped items retire."""
+        with self.store.database.writing() as connection:
+            found = project_of(connection, project)
+            work = select(ITEMS.c.seq).where(ITEMS.c.project == project, ITEMS.c.purpose == "work")
+            for item in connection.execute(work.order_by(ITEMS.c.seq)).scalars().all():
+                slots.lock_item(connection, item)
+                slots.settle(connection, found, item)
+
+    def items(
+        self, project: str, *, purpose: Purpose | None = None, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, Item]]:
+        """Some items with their places in the project, in order: those after a place, for a page of them."""
+        where = [ITEMS.c.project == project, ITEMS.c.seq > after]
+        if purpose is not None:
+            where.append(ITEMS.c.purpose == purpose)
+        with self.store.database.reading() as connection:
+            rows = connection.execute(select(ITEMS).where(*where).order_by(ITEMS.c.seq).limit(limit)).mappings().all()
+            asked_ = read_questions(connection, [QUESTIONS.c.id.in_([row["question"] for row in rows])])
+        return [(row["seq"], _item(row, asked_[row["question"]])) for row in rows]
+
+    def _add(self, project: str, items: list[Item]) -> int:
+        with self.store.database.writing() as connection:
+            found = project_of(connection, project)
+            for item in items:
+                _check_item(found, item)
+            ids = [item.question.id for item in items]
+            known = dict(lookup(connection, select(ITEMS.c.question, ITEMS.c.project), ITEMS.c.question, ids))
+            for question, other in known.items():
+                if other != project:
+                    raise DataError(
+                        f"question `{question}` is in project `{other}` already: give the new one another id."
+                    )
+            put_questions(connection, [item.question for item in items], self.store.database.place)
+            new = {item.question.id: item for item in items if item.question.id not in known}
+            insert_rows(connection, ITEMS, [_item_row(project, item) for item in new.values()])
+            seqs = dict(lookup(connection, select(ITEMS.c.question, ITEMS.c.seq), ITEMS.c.question, new))
+            work = [seqs[key] for key, item in new.items() if item.purpose == "work"]
+            insert_rows(connection, SLOTS, [slots.new(found, i, n) for i in work for n in range(found.overlap)])
+        return len(new)
+
+    def _take(self, connection: Connection, project: Project, who: str, now: float, expires: float) -> int | None:
+        if self._stopping.reached(connection, project, now):
+            return None
+        if gold_is_due(project, who, slots.seen(connection, project.id, who)):
+            item = slots.take_gold(connection, project, who, expires)
+            if item is not None:
+                return item
+        return slots.take_work(connection, project, who, now, expires)
+
+    def _leased(self, connection: Connection, project: Project, item: int, who: str, expires: float) -> Leased:
+        row = connection.execute(select(ITEMS.c.question, ITEMS.c.purpose).where(ITEMS.c.seq == item)).one()
+        question = read_questions(connection, [QUESTIONS.c.id == row.question])[row.question]
+        return Leased(
+            question=question,
+            order=shown_order(question, who=who, seed=self.seed),
+            expires=expires,
+            guideline=project.guideline,
+            purpose=row.purpose,
+            revision=_revision(connection, row.question, who),
+        )
+
+    def _log(self, connection: Connection, said: Submission) -> None:
+        expected = _revision(connection, said.question, said.who)
+        if said.revision != expected:
+            raise DataError(
+                f"{said.who} sent revision {said.revision} of question `{said.question}`, and the next is {expected}: "
+                "it was answered, skipped or undone in another window meanwhile. Load it again."
+            )
+        value = said.value if said.event == "answer" else None
+        answer = Answer(
+            question=said.question,
+            who=said.who,
+            value=value,
+            order=said.order,
+            seconds=said.seconds,
+            at=self.clock(),
+            guideline=said.guideline,
+            revision=said.revision,
+        )
+        if said.event == "answer":
+            answer = checked(answer, asked_of(connection, [said.question]), self.store.database.place)
+        row = answer_row(answer, submission=said.id, project=said.project)
+        insert_rows(connection, EVENTS, [row | {"event": said.event, "reason": plain(said.reason, "the reason")}])
+
+    def _follow(self, connection: Connection, project: Project, item: RowMapping, said: Submission) -> None:
+        """The slot of who did it, and then the places of the item that are still free."""
+        state = {"answer": "done", "skip": "skipped", "undo": "leased"}[said.event]
+        expires = self.clock() + project.lease_seconds if said.event == "undo" else None
+        mine = (SLOTS.c.item == item["seq"], SLOTS.c.who == said.who)
+        connection.execute(update(SLOTS).where(*mine).values(state=state, expires=expires))
+        if item["purpose"] == "work":
+            slots.settle(connection, project, item["seq"])
+
+
+def gold_is_due(project: Project, who: str, seen: int) -> bool:
+    """Whether the item after so many is to be gold.
+
+    With share s, the j-th gold item comes at place (j + u) / s, u even between 0 and 1 and the person's own: the share
+    holds for everybody, and nobody can count to the next one.
+
+    >>> half = Project(id="p", title="", kinds=("choice",), gold_share=0.5)
+    >>> sum(gold_is_due(half, "ada", n) for n in range(100))
+    50
+    """
+    if not project.gold_share:
+        return False
+    first, last = int(seen * project.gold_share), int((seen + 1) * project.gold_share)
+    places = ((j + chance("gold", project.id, who, j).random()) / project.gold_share for j in range(first, last + 1))
+    return any(seen <= place < seen + 1 for place in places)
+
+
+def _questions(connection: Connection, items: Collection[int]) -> dict[int, str]:
+    return dict(lookup(connection, select(ITEMS.c.seq, ITEMS.c.question), ITEMS.c.seq, items))
+
+
+def _repeated(connection: Connection, said: Submission) -> Receipt | None:
+    """The receipt of a submission that is there already.
+
+    Raises:
+        DataError: somebody else, or something else, has this id.
+    """
+    query = select(EVENTS.c.who, EVENTS.c.question, EVENTS.c.revision).where(EVENTS.c.submission == said.id)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    if (row.who, row.question) != (said.who, said.question):
+        raise DataError(
+            f"the submission `{said.id}` of {said.who} has an id that is in use: make a random one for each."
+        )
+    return Receipt(revision=row.revision, repeated=True)
+
+
+def _own(connection: Connection, said: Submission) -> RowMapping:
+    """The item that was leased to this person.
+
+    Raises:
+        DataError: it is not in the project, or they never had it.
+    """
+    had = select(1).where(SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == said.who).exists()
+    query = select(ITEMS).where(ITEMS.c.question == said.question, ITEMS.c.project == said.project, had)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise DataError(f"question `{said.question}` was not given to {said.who} in project `{said.project}`.")
+    return row
+
+
+def _revision(connection: Connection, question: str, who: str) -> int:
+    """The number of the next thing a person does with a question."""
+    mine = select(EVENTS.c.revision).where(EVENTS.c.question == question, EVENTS.c.who == who)
+    last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
+    return 0 if last is None else last + 1
+
+
+def _item_row(project: str, item: Item) -> dict[str, object]:
+    return {
+        "project": project,
+        "question": item.question.id,
+        "purpose": item.purpose,
+        "expected": item.expected,
+        "explanation": item.explanation,
+    }
+
+
+def _item(row: RowMapping, question: Question) -> Item:
+    return Item(question=question, purpose=row["purpose"], expected=row["expected"], explanation=row["explanation"])
+
+
+def _check_item(project: Project, item: Item) -> None:
+    question = item.question
+    if question.kind not in project.kinds:
+        raise DataError(
+            f"question `{question.id}` is a {question.kind}, and project `{project.id}` asks "
+            f"{', '.join(project.kinds)}."
+        )
+    if item.purpose != "work":
+        check_value(item.expected, asked(question))
+    elif item.expected is not None:
+        raise DataError(f"question `{question.id}` has a right answer and is neither gold nor for practice.")
+    json_text(item.expected, f"the right answer to question `{question.id}`")
