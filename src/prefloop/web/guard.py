@@ -14,7 +14,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -38,7 +38,7 @@ class Headed:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Cache-Control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
             await send(message)
 
         await self.app(scope, receive, headed if scope["type"] == "http" else send)
@@ -90,11 +90,11 @@ class Capped:
 
 def _is_foreign(headers: Headers) -> bool:
     """Whether the browser says that another site sent it. A program that is no browser says nothing."""
-    site = headers.get("sec-fetch-site", "same-origin")
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
     origin = headers.get("origin")
-    return site not in ("same-origin", "none") or (
-        origin is not None and origin.partition("://")[2] != headers.get("host", "")
-    )
+    return origin is not None and origin.partition("://")[2] != headers.get("host", "")
 
 
 def _refused(status: int, text: str) -> PlainTextResponse:
