@@ -145,7 +145,7 @@ def _shown(desk: Desk, project: Project, member: Member, leased: Leased) -> dict
         "question": question.id,
         "kind": question.kind,
         "html": drawn(desk, question, leased.order),
-        "texts": [question.group.texts[i] for i in leased.order],
+        "texts": [render.sendable(question.group.texts[i]) for i in leased.order],
         "guideline": leased.guideline,
     }
 

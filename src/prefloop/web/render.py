@@ -59,7 +59,7 @@ def html(text: str) -> Markup:
     >>> html("**Two** <script>alert(1)</script>")
     Markup('<p><strong>Two</strong> &lt;script&gt;alert(1)&lt;/script&gt;</p>\\n')
     """
-    return raw(text) if len(text) > LONGEST else _html(text)
+    return raw(text) if len(text) > LONGEST else _html(sendable(text))
 
 
 def raw(text: str) -> Markup:
@@ -68,7 +68,16 @@ def raw(text: str) -> Markup:
     >>> raw("**Two**")
     Markup('<pre class="raw">**Two**</pre>')
     """
-    return _boxed([escape(text)])
+    return _boxed([escape(sendable(text))])
+
+
+def sendable(text: str) -> str:
+    """The text with a question mark for each half of a surrogate pair, which no page can hold.
+
+    >>> sendable("a" + chr(0xD800))
+    'a?'
+    """
+    return text.encode(errors="replace").decode()
 
 
 def differences(first: str, second: str) -> tuple[Markup, Markup]:
@@ -79,7 +88,7 @@ def differences(first: str, second: str) -> tuple[Markup, Markup]:
     >>> differences("one two", "one three")[1]
     Markup('<pre class="raw">one <mark>three</mark></pre>')
     """
-    a, b = _words(first), _words(second)
+    a, b = _words(sendable(first)), _words(sendable(second))
     if max(len(a), len(b)) > MOST_WORDS:
         note = Markup('<p class="quiet">Too long to compare word by word.</p>')
         return note + raw(first), note + raw(second)
