@@ -39,3 +39,33 @@ def folder(tmp_path_factory):
     tiny.network("llama-tied").save_pretrained(path)
     tiny.tokenizer().save_pretrained(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server for all tests of this process; skips where there can be none."""
+    import servers
+
+    if reason := servers.missing():
+        pytest.skip(reason)
+    with servers.postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """Where a feedback store of this test's own can be: a file of SQLite, and then a schema of PostgreSQL."""
+    if request.param == "sqlite":
+        yield tmp_path / "feedback.sqlite"
+        return
+    import sqlalchemy
+
+    url = sqlalchemy.make_url(request.getfixturevalue("postgresql"))
+    engine = sqlalchemy.create_engine(url)
+    schema = f"test_{os.getpid()}_{abs(hash(request.node.nodeid))}"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    yield url.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+    engine.dispose()

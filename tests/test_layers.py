@@ -112,5 +112,11 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_page_and_the_store_under_it_load_no_torch():
+    code = "import sys, prefloop.feedback.queue, prefloop.feedback.erasure; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_everything_the_package_offers_can_be_imported():
     assert {name for name in prefloop.__all__ if not hasattr(prefloop, name)} == set()

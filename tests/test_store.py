@@ -11,10 +11,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from prefloop.errors import DataError, RunError
+from prefloop.feedback.members import Members
 from prefloop.feedback.people import FOUR, Pool
+from prefloop.feedback.projects import Projects
+from prefloop.feedback.queue import Queue
+from prefloop.feedback.records import Item, Project
 from prefloop.feedback.store import Store
+from prefloop.feedback.tables import METADATA
 from prefloop.text import Answer, Group, Message, Prompt, Question, Response
 
 
@@ -38,18 +44,24 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
+def store(place: Path | str) -> Iterator[Store]:
+    with Store.open(place, wait=0.2) as opened:
+        yield opened
+
+
+@pytest.fixture
+def in_a_file(path: Path) -> Iterator[Store]:
     with Store.open(path, wait=0.2) as opened:
         yield opened
 
 
 @pytest.fixture
-def outsider(store: Store, path: Path) -> Iterator[sqlite3.Connection]:
+def outsider(in_a_file: Store, path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         yield connection
 
 
-def test_a_question_and_its_answers_come_back_exactly_as_they_were_given(path: Path) -> None:
+def test_a_question_and_its_answers_come_back_exactly_as_they_were_given(place: Path | str) -> None:
     sampled = Response(
         text=' said "né" \n',
         ids=(4, 5),
@@ -69,10 +81,10 @@ def test_a_question_and_its_answers_come_back_exactly_as_they_were_given(path: P
         split="held_out",
     )
     said = Answer(question="x", who="ada", value=1, order=(1, 0), seconds=0.1, at=1763690000.123456)
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         store.add_questions([asked])
         store.add_answers([said])
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         assert store.questions() == [asked]
         assert store.answers() == [said]
 
@@ -94,17 +106,17 @@ def test_two_questions_may_be_asked_about_the_same_group(store: Store) -> None:
     assert store.questions() == asked
 
 
-def test_more_questions_than_a_database_takes_in_one_list_are_added_in_one_call(store: Store) -> None:
-    with store.engine.connect() as connection:
+def test_more_questions_than_a_database_takes_in_one_list_are_added_in_one_call(in_a_file: Store) -> None:
+    with in_a_file.engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         driver.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
     many = [question(i) for i in range(1_500)]
-    store.add_questions(many)
-    store.add_questions([*many, question(1_500)])
-    store.add_answers([answer(i) for i in range(1_501)])
-    assert [q.id for q in store.questions()] == [f"q{i}" for i in range(1_501)]
-    assert len(store.answers()) == 1_501
+    in_a_file.add_questions(many)
+    in_a_file.add_questions([*many, question(1_500)])
+    in_a_file.add_answers([answer(i) for i in range(1_501)])
+    assert [q.id for q in in_a_file.questions()] == [f"q{i}" for i in range(1_501)]
+    assert len(in_a_file.answers()) == 1_501
 
 
 def test_questions_and_answers_are_found_by_split_round_and_person(store: Store) -> None:
@@ -139,28 +151,36 @@ def test_notes_are_kept_in_order_under_a_key_that_may_be_used_again(store: Store
     assert [n.key for n in store.notes()] == ["model", "gate", "model"]
 
 
-@pytest.mark.parametrize("table", ["groups", "responses", "questions", "events", "notes"])
-def test_no_program_can_change_delete_or_replace_a_stored_row(
-    store: Store, outsider: sqlite3.Connection, table: str
-) -> None:
+@pytest.mark.parametrize(
+    "table", ["groups", "responses", "questions", "events", "notes", "items", "projects", "members"]
+)
+def test_no_program_can_change_delete_or_replace_a_stored_row(store: Store, table: str) -> None:
     store.add_questions([question(1)])
     store.add_answers([answer(1)])
     store.add_note("k", 1)
-    before = outsider.execute(f"SELECT * FROM {table}").fetchall()
+    Projects(store).create(Project(id="p", title="P", kinds=("choice",)), by="lee")
+    Members(store).invite("p", "ada", "annotator", by="lee")
+    Queue(store).add_items("p", [Item(question=question(2))])
+    with store.engine.connect() as outsider:
+        before = outsider.exec_driver_sql(f"SELECT * FROM {table}").fetchall()
+        column = next(iter(METADATA.tables[table].columns)).name
+    changes = [f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"]
+    if store.database.is_sqlite:
+        changes.append(f"REPLACE INTO {table} SELECT * FROM {table}")
+    else:
+        changes.append(f"TRUNCATE {table} CASCADE")
     assert before
-    column = outsider.execute(f"PRAGMA table_info({table})").fetchone()[1]
-    for change in (
-        f"UPDATE {table} SET {column} = {column}",
-        f"DELETE FROM {table}",
-        f"REPLACE INTO {table} SELECT * FROM {table}",
-    ):
-        with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
-            outsider.execute(change)
-    assert outsider.execute(f"SELECT * FROM {table}").fetchall() == before
+    for change in changes:
+        with pytest.raises(DBAPIError, match="is append-only"), store.engine.begin() as outsider:
+            outsider.exec_driver_sql(change)
+    with store.engine.connect() as outsider:
+        assert outsider.exec_driver_sql(f"SELECT * FROM {table}").fetchall() == before
 
 
-def test_a_stored_question_cannot_be_replaced_by_one_of_the_same_id(store: Store, outsider: sqlite3.Connection) -> None:
-    store.add_questions([question(1)])
+def test_a_stored_question_cannot_be_replaced_by_one_of_the_same_id(
+    in_a_file: Store, outsider: sqlite3.Connection
+) -> None:
+    in_a_file.add_questions([question(1)])
     with pytest.raises(sqlite3.IntegrityError, match="questions is append-only"):
         outsider.execute(
             "REPLACE INTO questions (id, kind, group_id, why, round, split) "
@@ -215,37 +235,41 @@ def test_a_url_without_a_driver_is_named() -> None:
     assert "my-secret" not in str(raised.value)
 
 
-def test_a_full_disk_stops_the_call_and_what_was_committed_stays_readable(store: Store) -> None:
-    store.add_questions([question(1)])
-    with store.engine.connect() as connection:
+def test_a_full_disk_stops_the_call_and_what_was_committed_stays_readable(in_a_file: Store) -> None:
+    in_a_file.add_questions([question(1)])
+    with in_a_file.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(RunError, match="disk is full"):
-        store.add_questions([question(i) for i in range(2, 500)])
-    assert store.questions() == [question(1)]
+        in_a_file.add_questions([question(i) for i in range(2, 500)])
+    assert in_a_file.questions() == [question(1)]
 
 
-def test_a_store_held_by_another_process_says_so_and_stays_readable(store: Store, outsider: sqlite3.Connection) -> None:
-    store.add_questions([question(1)])
+def test_a_store_held_by_another_process_says_so_and_stays_readable(
+    in_a_file: Store, outsider: sqlite3.Connection
+) -> None:
+    in_a_file.add_questions([question(1)])
     outsider.execute("BEGIN IMMEDIATE")
     with pytest.raises(RunError, match="another process is holding it"):
-        store.add_answers([answer(1)])
-    assert store.questions() == [question(1)]
+        in_a_file.add_answers([answer(1)])
+    assert in_a_file.questions() == [question(1)]
     outsider.execute("ROLLBACK")
-    store.add_answers([answer(1)])
-    assert store.answers() == [answer(1)]
+    in_a_file.add_answers([answer(1)])
+    assert in_a_file.answers() == [answer(1)]
 
 
-def test_sqlite_is_opened_so_that_a_committed_row_survives_a_power_cut_and_belongs_to_a_question(store: Store) -> None:
-    with store.engine.connect() as connection:
+def test_sqlite_is_opened_so_that_a_committed_row_survives_a_power_cut_and_belongs_to_a_question(
+    in_a_file: Store,
+) -> None:
+    with in_a_file.engine.connect() as connection:
         settings = [
             connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert settings == ["wal", 2, 1]  # 2 is FULL
 
 
-def test_a_url_and_a_path_open_the_same_store(store: Store, path: Path) -> None:
-    store.add_questions([question(1)])
+def test_a_url_and_a_path_open_the_same_store(in_a_file: Store, path: Path) -> None:
+    in_a_file.add_questions([question(1)])
     with Store.open(f"sqlite:///{path}") as by_url:
         assert by_url.questions() == [question(1)]
 
@@ -265,10 +289,10 @@ with Store.open(path) as store:
 """
 
 
-def test_two_processes_that_write_at_once_lose_nothing(path: Path) -> None:
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, who]) for who in ("ada", "ben")]
+def test_two_processes_that_write_at_once_lose_nothing(place: Path | str) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(place), who]) for who in ("ada", "ben")]
     assert [w.wait(timeout=120) for w in writers] == [0, 0]
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         assert len(store.questions()) == 100
         assert {(a.question, a.who) for a in store.answers()} == {
             (f"q{i}", who) for i in range(100) for who in ("ada", "ben")
@@ -290,11 +314,13 @@ with Store.open(sys.argv[1]) as store:
 """
 
 
-def test_a_process_killed_while_asking_keeps_what_it_committed_and_resumes_to_the_same_answers(path: Path) -> None:
+def test_a_process_killed_while_asking_keeps_what_it_committed_and_resumes_to_the_same_answers(
+    place: Path | str,
+) -> None:
     asked = [question(i) for i in range(3_000)]
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         store.add_questions(asked)
-    with subprocess.Popen([sys.executable, "-c", ASKER, path], stdout=subprocess.PIPE, text=True) as asker:
+    with subprocess.Popen([sys.executable, "-c", ASKER, str(place)], stdout=subprocess.PIPE, text=True) as asker:
         assert asker.stdout is not None
         promised = [json.loads(asker.stdout.readline()) for _ in range(50)]  # the full pipe stops it soon after
         asker.kill()
@@ -302,7 +328,7 @@ def test_a_process_killed_while_asking_keeps_what_it_committed_and_resumes_to_th
     whole: list[Answer] = []
     pool = Pool(people=FOUR, taste=lambda prompt, response: len(response), seed=3)
     pool.ask(asked, whole.extend)
-    with Store.open(path) as store:
+    with Store.open(place) as store:
         kept = {(a.question, a.who, a.value) for a in store.answers()}
         assert {tuple(row) for rows in promised for row in rows} <= kept
         assert 50 <= len(kept) < len(asked)

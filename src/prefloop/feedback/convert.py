@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import exp
+from typing import TYPE_CHECKING
 
 from ..errors import DataError
-from ..recipe import Form
 from ..text import Group
+
+if TYPE_CHECKING:  # a recipe loads torch, and the feedback store gets by without
+    from ..recipe import Form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

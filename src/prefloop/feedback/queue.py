@@ -108,11 +108,12 @@ class Queue:
     def settle(self, project: str) -> None:
         """Give every item the free places it needs: after a change of the overlap, or of when skipped items retire."""
         with self.store.database.writing() as connection:
-            found = project_of(connection, project)
-            work = select(ITEMS.c.seq).where(ITEMS.c.project == project, ITEMS.c.purpose == "work")
-            for item in connection.execute(work.order_by(ITEMS.c.seq)).scalars().all():
-                slots.lock_item(connection, item)
-                slots.settle(connection, found, item)
+            slots.settle_all(connection, project_of(connection, project))
+
+    def rebuild(self, project: str) -> None:
+        """Make the queue of a project anew from the log, in case somebody else changed it; leases stay."""
+        with self.store.database.writing() as connection:
+            slots.rebuild(connection, project_of(connection, project))
 
     def items(
         self, project: str, *, purpose: Purpose | None = None, after: int = 0, limit: int = 100

@@ -112,12 +112,17 @@ def read_questions(connection: Connection, where: Where) -> dict[str, Question]:
     }
 
 
-def standing() -> Select[Any]:
-    """The events that stand: the last thing each person did with each question, where that was to answer it."""
+def latest(*columns: Any) -> Select[Any]:
+    """The last event of each person on each question."""
     later = EVENTS.alias()
     same = and_(later.c.question == EVENTS.c.question, later.c.who == EVENTS.c.who)
     overruled = exists().where(same, later.c.revision > EVENTS.c.revision)
-    return select(EVENTS).where(EVENTS.c.event == "answer", ~overruled)
+    return select(*columns).select_from(EVENTS).where(~overruled)
+
+
+def standing() -> Select[Any]:
+    """The events that stand: the last thing each person did with each question, where that was to answer it."""
+    return latest(EVENTS).where(EVENTS.c.event == "answer")
 
 
 def read_answers(connection: Connection, where: Where) -> list[Answer]:
@@ -134,3 +139,8 @@ def answer(row: RowMapping) -> Answer:
 def event(row: RowMapping) -> Event:
     """A row of `events` as an event."""
     return Event(**{f.name: row[f.name] for f in fields(Event)} | {"order": tuple(row["order"])})
+
+
+def event_row(said: Event) -> Row:
+    """An event as a row of `events`, without its place in the log."""
+    return {f.name: getattr(said, f.name) for f in fields(said) if f.name != "seq"} | {"order": list(said.order)}

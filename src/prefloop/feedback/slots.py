@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from .database import insert_rows, one_at_a_time
 from .records import Project
-from .tables import ITEMS, SLOTS
+from .rows import latest
+from .tables import EVENTS, ITEMS, SLOTS
 
 _TRIED = 64  # candidates looked at before the search moves on, where others may take them meanwhile
 _FREE = SLOTS.c.state == "free"
@@ -104,6 +106,39 @@ def take_gold(connection: Connection, project: Project, who: str, expires: float
         row = new(project, item, number, gold=True, state="leased", who=who, expires=expires)
         insert_rows(connection, SLOTS, [row])
     return item
+
+
+def rebuild(connection: Connection, project: Project) -> None:
+    """Make the slots anew from the events; what is leased now stays leased."""
+    connection.execute(delete(SLOTS).where(SLOTS.c.project == project.id, ~_LEASED))
+    leased = select(SLOTS.c.item, SLOTS.c.who).where(SLOTS.c.project == project.id)
+    here = {(row.item, row.who) for row in connection.execute(leased)}
+    query = latest(ITEMS.c.seq, ITEMS.c.purpose, EVENTS.c.who, EVENTS.c.event)
+    query = query.join(ITEMS, ITEMS.c.question == EVENTS.c.question).order_by(ITEMS.c.seq)
+    query = query.where(ITEMS.c.project == project.id, EVENTS.c.project == project.id)
+    rows = connection.execute(query, execution_options={"yield_per": 1_000})
+    for item, said in groupby(rows, key=lambda row: row.seq):
+        highest = select(func.coalesce(func.max(SLOTS.c.number), -1)).where(SLOTS.c.item == item)
+        first = connection.execute(highest).scalar_one() + 1
+        gone = [row for row in said if (item, row.who) not in here]
+        made = [
+            new(project, item, first + n, gold=row.purpose == "gold", state=_AFTER[row.event], who=row.who)
+            for n, row in enumerate(gone)
+        ]
+        insert_rows(connection, SLOTS, made)
+    settle_all(connection, project)
+
+
+def settle_all(connection: Connection, project: Project) -> None:
+    """`settle` every work item of a project."""
+    work = select(ITEMS.c.seq).where(ITEMS.c.project == project.id, ITEMS.c.purpose == "work").order_by(ITEMS.c.seq)
+    for item in connection.execute(work).scalars().all():
+        lock_item(connection, item)
+        settle(connection, project, item)
+
+
+_AFTER = {"answer": "done", "skip": "skipped", "undo": "lapsed"}
+"""The state of a slot whose last event is this, where it is not leased."""
 
 
 def _candidates(project: Project, who: str) -> Select[Any]:

@@ -15,6 +15,8 @@ from ..errors import DataError, PrefloopError, RunError
 def tune(engine: Engine, wait: float) -> None:
     """Write-ahead log, full synchronisation, foreign keys, and `wait` seconds of patience with other writers.
 
+    What is deleted is overwritten, so that an erasure leaves nothing to read in the file.
+
     Transactions of an engine with the execution option `writes` take the write lock when they begin: one that reads
     first and writes later would be refused, without waiting, whenever somebody else wrote in between.
     """
@@ -24,7 +26,7 @@ def tune(engine: Engine, wait: float) -> None:
         connection.isolation_level = None  # the driver would otherwise begin transactions of its own
         connection.execute(f"PRAGMA busy_timeout = {round(wait * 1000)}")
         _use_write_ahead_log(connection, time.monotonic() + wait)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

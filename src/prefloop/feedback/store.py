@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from ..errors import DataError, PrefloopError
 from ..text import Answer, Question
-from .database import Database, insert_rows, lookup
+from .database import Database, insert_rows, lookup, one_at_a_time
 from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
 from .rows import Where, answer_row, event, group_rows, question_row, read_answers, read_questions
@@ -99,6 +99,7 @@ class Store:
         """
         ids = {a.question for a in answers}
         with self.database.writing() as connection:
+            one_at_a_time(connection, "answers")
             questions = asked_of(connection, ids)
             kept = [checked(a, questions, self.database.place) for a in answers]
             known = set(lookup(connection, select(EVENTS.c.question, EVENTS.c.who), EVENTS.c.question, ids))
@@ -232,6 +233,7 @@ def put_questions(connection: Connection, questions: Sequence[Question], place: 
         check_question(question)
         json_text(question.options, f"the options of question `{question.id}`")
     rows = [(q, *group_rows(q.group)) for q in questions]
+    one_at_a_time(connection, "questions")
     ids = {q.id for q in questions}
     stored = dict(lookup(connection, select(QUESTIONS.c.id, QUESTIONS.c.group_id), QUESTIONS.c.id, ids))
     group_of = dict(stored)

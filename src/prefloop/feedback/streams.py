@@ -1,0 +1,148 @@
+"""Questions and the log in and out of a store, some at a time, however many there are.
+
+One record a line, as JSON: a question with its responses, then, after all questions, the events about them. What is
+exported can be imported again with nothing lost, and importing it twice changes nothing. Projects, members and the
+queue stay where they are; names of people go with the events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
+from itertools import groupby, islice
+from typing import Any
+
+from sqlalchemy import select
+
+from ..errors import DataError
+from ..text import Answer, Group, Message, Prompt, Question, Response
+from .database import BATCH, insert_rows, lookup, one_at_a_time
+from .records import Event
+from .rows import event_row, read_questions
+from .store import Store, asked_of, checked, put_questions
+from .tables import EVENTS, ITEMS, QUESTIONS
+
+_AT_ONCE = 10 * BATCH  # records in one transaction
+
+
+def add_questions(store: Store, questions: Iterable[Question]) -> int:
+    """Add questions as they come; says how many came. Those that are there already are left as they are.
+
+    Raises:
+        DataError: as `Store.add_questions`; what came in earlier transactions is kept.
+    """
+    count, coming = 0, iter(questions)
+    while some := list(islice(coming, _AT_ONCE)):
+        with store.database.writing() as connection:
+            put_questions(connection, some, store.database.place)
+        count += len(some)
+    return count
+
+
+def add_events(store: Store, events: Iterable[Event]) -> int:
+    """Add events as they come, with their own submissions and revisions; those that are there already are passed over.
+
+    Raises:
+        DataError: an event on a question that is not there, or with a value that its kind does not take; what came in
+            earlier transactions is kept.
+    """
+    count, coming = 0, iter(events)
+    while some := list(islice(coming, _AT_ONCE)):
+        with store.database.writing() as connection:
+            one_at_a_time(connection, "answers")
+            ids = [e.submission for e in some]
+            known = {s for (s,) in lookup(connection, select(EVENTS.c.submission), EVENTS.c.submission, ids)}
+            new = {e.submission: e for e in some if e.submission not in known}
+            asked = asked_of(connection, {e.question for e in new.values()})
+            for event in new.values():
+                if event.event == "answer":
+                    checked(_answer(event), asked, store.database.place)
+                elif event.question not in asked:
+                    raise DataError(f"{event.who} spoke of question `{event.question}`, which is not in the store.")
+            insert_rows(connection, EVENTS, [event_row(e) for e in new.values()])
+        count += len(some)
+    return count
+
+
+def questions(store: Store, *, project: str | None = None) -> Iterator[Question]:
+    """The questions in the order they were added, in constant memory; those of a project alone where one is named."""
+    after = 0
+    query = select(QUESTIONS.c.seq).order_by(QUESTIONS.c.seq).limit(BATCH)
+    if project is not None:
+        query = query.join(ITEMS, ITEMS.c.question == QUESTIONS.c.id).where(ITEMS.c.project == project)
+    while True:
+        with store.database.reading() as connection:
+            seqs = connection.execute(query.where(QUESTIONS.c.seq > after)).scalars().all()
+            some = read_questions(connection, [QUESTIONS.c.seq.in_(seqs)]) if seqs else {}
+        if not some:
+            return
+        yield from some.values()
+        after = seqs[-1]
+
+
+def export(store: Store, *, project: str | None = None) -> Iterator[str]:
+    """The lines of a file with everything people were asked and said, in constant memory.
+
+    >>> group = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
+    >>> with Store.open("sqlite://") as store, Store.open("sqlite://") as other:
+    ...     store.add_questions([Question(id="q1", kind="comparison", group=group)])
+    ...     load(other, export(store))
+    ...     other.questions() == store.questions()
+    (1, 0)
+    True
+    """
+    for question in questions(store, project=project):
+        yield _line("question", asdict(question))
+    for event in store.events(project=project):
+        yield _line("event", {name: value for name, value in asdict(event).items() if name != "seq"})
+
+
+def load(store: Store, lines: Iterable[str]) -> tuple[int, int]:
+    """Add what `export` wrote, in constant memory, and say how many questions and events came.
+
+    Raises:
+        DataError: a line that is no such record; the message has its number.
+    """
+    asked = said = 0
+    records = (_record(number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    for kind, some in groupby(records, key=type):
+        if kind is Question:
+            asked += add_questions(store, (r for r in some if isinstance(r, Question)))
+        else:
+            said += add_events(store, (r for r in some if isinstance(r, Event)))
+    return asked, said
+
+
+def _line(record: str, values: dict[str, Any]) -> str:
+    return json.dumps({"record": record, **values}, ensure_ascii=False) + "\n"
+
+
+def _record(number: int, line: str) -> Question | Event:
+    try:
+        values = json.loads(line)
+        record = values.pop("record")
+        return _question(values) if record == "question" else _event(values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"line {number} is no question or event as prefloop exports them ({type(error).__name__}: {error}): "
+            f"{line!r:.80}"
+        ) from error
+
+
+def _question(values: dict[str, Any]) -> Question:
+    group = values["group"]
+    prompt = Prompt(text=group["prompt"]["text"], messages=tuple(Message(**m) for m in group["prompt"]["messages"]))
+    responses = tuple(
+        Response(**r | {name: tuple(r[name]) for name in ("ids", "mask", "logp")}) for r in group["responses"]
+    )
+    whole = Group(prompt=prompt, prompt_ids=tuple(group["prompt_ids"]), responses=responses)
+    return Question(**values | {"group": whole})
+
+
+def _event(values: dict[str, Any]) -> Event:
+    return Event(seq=0, **values | {"order": tuple(values["order"])})
+
+
+def _answer(event: Event) -> Answer:
+    return Answer(**{f.name: getattr(event, f.name) for f in fields(Answer)})
