@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from ..feedback.kinds import KINDS
 from ..feedback.members import Member
+from ..feedback.progress import Share, progress
 from ..feedback.records import Leased, Project, Submission
 from ..feedback.rows import read_questions
 from ..feedback.tables import QUESTIONS
@@ -60,7 +61,9 @@ def routes(desk: Desk) -> APIRouter:
         member = desk.someone(request, project, ROLES)
         found = desk.project(project)
         guidelines = desk.projects.guidelines(project)
-        return desk.page(request, "label.html", member=member, project=found, guidelines=guidelines)
+        mine = progress(desk.store, project).people.get(member.who, Share())
+        done = mine.answers + mine.gold
+        return desk.page(request, "label.html", member=member, project=found, guidelines=guidelines, done=done)
 
     @router.post("/next")
     def next_item(request: Request, project: Key, body: Next, csrf: Csrf = "") -> dict[str, Any]:
@@ -150,11 +153,11 @@ def _shown(desk: Desk, project: Project, member: Member, leased: Leased) -> dict
     }
 
 
-def drawn(desk: Desk, question: Question, order: tuple[int, ...]) -> str:
-    """A question as HTML, its responses in this order."""
+def drawn(desk: Desk, question: Question, order: tuple[int, ...], template: str = "") -> str:
+    """A question as HTML, its responses in this order, by its kind's template or another."""
     kind = KINDS[question.kind]
     prompt = question.group.prompt
-    return desk.templates.get_template(f"kinds/{kind.draw}.html").render(
+    return desk.templates.get_template(template or f"kinds/{kind.draw}.html").render(
         ask=question.options.get("ask") or kind.asks,
         turns=prompt.messages or (Message(role="user", content=prompt.text or ""),),
         sides=[{"name": _letter(n), "text": question.group.texts[i]} for n, i in enumerate(order)],

@@ -7,7 +7,6 @@ const $ = (selector) => document.querySelector(selector);
 const { project, who } = $("#desk").dataset;
 const key = (name) => `prefloop:${project}:${who}:${name}`;
 const path = (name) => `/p/${encodeURIComponent(project)}/${name}`;
-const today = new Date().toDateString();
 
 const timer = new Timer();
 const keys = new Keys($("#keys"));
@@ -27,10 +26,7 @@ function say(text) {
 }
 
 function count(by) {
-  const kept = remembered(key("done"), {});
-  const done = (kept.day === today ? kept.done : 0) + by;
-  remember(key("done"), { day: today, done });
-  $("#done").textContent = done;
+  $("#done").textContent = Math.max(0, Number($("#done").textContent) + by);
 }
 
 async function ask() {
@@ -199,5 +195,4 @@ $("#skipping").addEventListener("keydown", (event) => {
 });
 addEventListener("beforeunload", () => item && widget && remembered(key(`draft:${item.question}`), null) && changed());
 if (matchMedia("(max-width: 60rem)").matches) $("#guidelines").open = false;
-count(0);
 next();
