@@ -10,7 +10,8 @@ from prefloop.text import Group, Message, Prompt, Question, Response
 TEXTS = (
     "The tide follows the **moon**:\n\n1. The moon pulls the water that is nearer to it.\n2. The earth turns below.\n\n"
     "The pull falls off as $1/r^3$.",
-    "The tide is made by the wind, which pushes the sea to the shore twice a day.\n\n```python\nprint('high tide')\n```",
+    "The tide is made by the wind, which pushes the sea to the shore twice a day.\n\n"
+    "```python\nprint('high tide')\n```",
     "Nobody knows what makes the tide.",
 )
 OPTIONS = {

@@ -50,7 +50,9 @@ def test_an_answer_of_each_kind_is_kept_for_the_responses_that_were_shown(store,
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("value", [None, -1, 99, True, "x", [], {}, [[]], [None], [{}], {"better": 9}, {"response": "0"}])
+@pytest.mark.parametrize(
+    "value", [None, -1, 99, True, "x", [], {}, [[]], [None], [{}], {"better": 9}, {"response": "0"}]
+)
 def test_a_value_that_the_kind_does_not_take_is_refused_with_a_reason(store, browser_of, kind, value):
     if kind == "spans" and value == []:
         pytest.skip("nothing is wrong: an answer")

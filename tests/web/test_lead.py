@@ -44,7 +44,9 @@ def test_from_nothing_to_an_answer(store, browser_of, lee):
     assert got["kind"] == "comparison"
 
 
-@pytest.mark.parametrize("kind", ["comparison", "choice", "ranking", "rating", "thumbs", "spans", "edit", "demonstration"])
+@pytest.mark.parametrize(
+    "kind", ["comparison", "choice", "ranking", "rating", "thumbs", "spans", "edit", "demonstration"]
+)
 def test_the_demo_asks_every_kind(store, lee, kind):
     assert lee.post("/projects", title=kind, kind=kind).status_code == 200
     assert {q.kind for q in store.questions()} == {kind}
@@ -58,7 +60,13 @@ def test_a_file_becomes_a_project(store, lee):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("rows.exe", b"MZ"), ("rows.jsonl", b"{"), ("../../etc/passwd", b"x"), ("rows.jsonl", b'{"prompt": 1, "responses": 2}'), ("a.csv", b"\xff\xfe")],
+    [
+        ("rows.exe", b"MZ"),
+        ("rows.jsonl", b"{"),
+        ("../../etc/passwd", b"x"),
+        ("rows.jsonl", b'{"prompt": 1, "responses": 2}'),
+        ("a.csv", b"\xff\xfe"),
+    ],
 )
 def test_a_file_that_cannot_be_used_is_refused_with_a_reason(store, lee, name, content):
     answer = lee.post("/projects", title="mine", files={"file": (name, content)})

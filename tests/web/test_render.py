@@ -15,9 +15,9 @@ ATTACKS = (
     "<svg onload=alert(1)><style>*{}</style></svg>",
     "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
     "[a](javascript:alert(1)) [b](data:text/html,<script>1</script>) <javascript:alert(1)>",
-    "![x](https://example.org/a.png) ![y\"onerror=alert(1)](z)",
+    '![x](https://example.org/a.png) ![y"onerror=alert(1)](z)',
     '[a](https://x.org "x\\" onmouseover=alert(1)")',
-    "```\"><script>alert(1)</script>\nx\n```",
+    '```"><script>alert(1)</script>\nx\n```',
     r"$\text{<img src=x onerror=alert(1)>}$",
     r"\[\href{javascript:alert(1)}{x}\]",
     "$$\\style{position:fixed}{x}$$",
@@ -44,7 +44,9 @@ def test_nothing_that_a_model_writes_can_act(text, show):
     read = Read(show(text))
     assert not read.tags & {"script", "img", "svg", "style", "iframe", "object", "form"}
     for tag, name, value in read.attributes:
-        assert name in {"href", "rel", "target", "class", "start", "display"} | set(render._ATTRIBUTES.get(tag, ())), name
+        assert name in {"href", "rel", "target", "class", "start", "display"} | set(render._ATTRIBUTES.get(tag, ())), (
+            name
+        )
         if name == "href":
             assert re.match(r"https?://", value)
 
@@ -80,7 +82,9 @@ def test_headings_start_below_the_pages_own_and_skip_no_level():
     assert levels == [4, 4, 5, 4]
 
 
-@pytest.mark.parametrize("mark", ["[", "![", "$x ", "\\[\n", "\\(", "*a_ ", "> ", "- ", "`a", "$$\n", "|a", "<", "[a](b", "# a\n"])
+@pytest.mark.parametrize(
+    "mark", ["[", "![", "$x ", "\\[\n", "\\(", "*a_ ", "> ", "- ", "`a", "$$\n", "|a", "<", "[a](b", "# a\n"]
+)
 def test_any_amount_of_anything_is_shown(mark):
     assert render.html((mark * 3_000)[:3_000])
 

@@ -17,7 +17,9 @@ def ada(store, browser_of):
     return Visitor(browser_of(), "thumbs", invite(store, "thumbs"))
 
 
-@pytest.mark.parametrize("path", ["/", "/p/thumbs/", "/lead", "/join/nothing", "/static/label.js", "/none", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/", "/p/thumbs/", "/lead", "/join/nothing", "/static/label.js", "/none", "/openapi.json"]
+)
 def test_every_response_has_the_headers(ada, path):
     headers = ada.client.get(path).headers
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
@@ -67,7 +69,9 @@ def test_a_change_without_the_second_token_is_refused(ada, what):
         assert ada.client.post(f"/p/thumbs/{what}", json=body, headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
 def test_a_change_from_another_site_is_refused(ada, headers):
     sent = {"X-CSRF-Token": ada.csrf, **headers}
     assert ada.client.post("/p/thumbs/next", json={}, headers=sent).status_code == 403
@@ -118,7 +122,9 @@ def test_a_short_body_of_unknown_length_is_read(ada):
     assert ada.client.post("/p/thumbs/next", content=iter([b'{"hold', b'ing": []}']), headers=sent).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd"]
+)
 def test_no_other_file_is_served(ada, path):
     assert ada.client.get(path).status_code == 404
 

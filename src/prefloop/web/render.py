@@ -23,7 +23,33 @@ MOST_WORDS = 4_000
 """Words of each of two texts that are compared."""
 
 _TAGS = maths.MATHML | set(
-    "a blockquote br code del em h4 h5 h6 hr li ol p pre s span strong table tbody td th thead tr ul".split()
+    [
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "em",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "s",
+        "span",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 _ATTRIBUTES = {
     "a": {"href", "target"},
@@ -50,16 +76,16 @@ _CLEANER = nh3.Cleaner(
 )
 
 
-def html(text: str) -> Markup:
-    """Markdown with code and maths as sanitised HTML; a text beyond `LONGEST` as it is.
+def html(text: str, top: int = 4) -> Markup:
+    r"""Markdown with code and maths as sanitised HTML; a text beyond `LONGEST` as it is.
 
-    Headings become h4 to h6 without gaps, below the headings of the page. Pictures are named and never fetched. A formula that
-    cannot be read stays in its own notation.
+    Headings go from the level `top` down to h6 without gaps, below those of the page. Pictures are named and never
+    fetched. A formula that cannot be read stays in its own notation.
 
     >>> html("**Two** <script>alert(1)</script>")
-    Markup('<p><strong>Two</strong> &lt;script&gt;alert(1)&lt;/script&gt;</p>\\n')
+    Markup('<p><strong>Two</strong> &lt;script&gt;alert(1)&lt;/script&gt;</p>\n')
     """
-    return raw(text) if len(text) > LONGEST else _html(sendable(text))
+    return raw(text) if len(text) > LONGEST else _html(sendable(text), top)
 
 
 def raw(text: str) -> Markup:
@@ -115,13 +141,13 @@ def _boxed(pieces: Sequence[str]) -> Markup:
 
 
 @lru_cache(maxsize=512)
-def _html(text: str) -> Markup:
+def _html(text: str, top: int) -> Markup:
     tokens = _MARKDOWN.parse(text)
-    _level(tokens)
+    _level(tokens, top)
     return Markup(_CLEANER.clean(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})))
 
 
-def _level(tokens: Sequence[Token]) -> None:
+def _level(tokens: Sequence[Token], top: int) -> None:
     """Headings that start below the page's own and never skip a level."""
     open_levels: list[int] = []
     for token in _all(tokens):
@@ -131,7 +157,7 @@ def _level(tokens: Sequence[Token]) -> None:
                 open_levels.pop()
             open_levels.append(level)
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(3 + len(open_levels), 6)}"
+            token.tag = f"h{min(top - 1 + len(open_levels), 6)}"
 
 
 def _all(tokens: Sequence[Token]) -> Iterator[Token]:

@@ -55,5 +55,7 @@ def _renamed(value: Any, name: str, order: Sequence[int]) -> Any:
 
 def _shown(place: Any, order: Sequence[int]) -> int:
     if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(order):
-        raise DataError(f"{len(order)} answers were shown, at places counted from 0, and {place!r:.40} is none of them.")
+        raise DataError(
+            f"{len(order)} answers were shown, at places counted from 0, and {place!r:.40} is none of them."
+        )
     return order[place]
