@@ -40,7 +40,7 @@ def graph():
 
 LAYERS = (
     {"cli"},
-    {"verify"},
+    {"verify", "web"},
     {"loops"},
     {"evaluation", "recipes"},
     {"sampling", "scoring", "feedback"},
@@ -107,7 +107,7 @@ def test_no_file_is_long():
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    heavy = ("torch", "transformers", "sqlalchemy", "numpy", "matplotlib", "peft", "rich", "typer")
+    heavy = ("torch", "transformers", "sqlalchemy", "numpy", "matplotlib", "peft", "rich", "typer", "fastapi", "nh3")
     code = f"import prefloop, sys; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .errors import PrefloopError, RecipeError, nearest
+from .errors import PrefloopError, RecipeError, RunError, nearest
 from .terminal import Shown
 
 if TYPE_CHECKING:
@@ -303,6 +303,26 @@ def track(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run 
     from .loops.track import to_tensorboard
 
     console.print(f"written: {to_tensorboard(run_folder)}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def label(
+    store: Annotated[str, typer.Option(help="The feedback store: a file, or a database's URL.")] = "feedback.sqlite",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port of the page.")] = 8000,
+    host: Annotated[str, typer.Option(help="127.0.0.1: this machine only; 0.0.0.0: whoever reaches it.")] = "127.0.0.1",
+) -> None:
+    """Ask people on a page: make projects, invite annotators, watch how it goes.
+
+    Example: `prefloop label --store answers.sqlite`
+    """
+    from .models.load import cache
+
+    try:
+        from .web.serve import serve
+    except ImportError as error:
+        raise RunError(f"the page needs {error.name}, which is not installed: pip install 'prefloop[web]'.") from error
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    serve(store, host=host, port=port, secrets_in=cache() / "label", say=say)
 
 
 @app.command()

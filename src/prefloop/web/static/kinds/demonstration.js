@@ -1,0 +1,3 @@
+import writing from "../writing.js";
+
+export default (root, item, changed) => writing(root, changed, { value: (text) => (text.trim() ? { text } : null) });

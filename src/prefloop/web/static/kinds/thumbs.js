@@ -1,0 +1,4 @@
+import groups from "../groups.js";
+
+export default (root, item, changed) =>
+  groups(root, changed, (all, picked) => all.map((group) => picked(group).value === "true"));
