@@ -1,17 +1,19 @@
 """Direct methods on real judged data: held-out preference accuracy before and after, as a Markdown table.
 
-    python -m bench.direct --data ../shared/data --rows 400 --epochs 1
+    python -m bench.direct --data ../shared/data --epochs 1
 
-Every row is a run of `prefloop align` in a folder of its own under `--out`; a run that is already there is not
-repeated, and one that was stopped goes on. See bench/README.md.
+Read are the rows of each file that are short enough for a CPU, as `SETS` says. Every row of the table is a run of
+`prefloop align` in a folder of its own under `--out`; a run that is already there is not repeated, and one that was
+stopped goes on. See bench/README.md.
 """
 
 import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -26,20 +28,30 @@ from prefloop.recipes import SMOLLM2, method, methods
 from prefloop.terminal import Shown
 
 METHODS = ("dpo", "ipo", "kto", "orpo", "simpo", "lipo-lambda")
+
+
+class Set(NamedTuple):
+    """A published file, and the characters up to which a row of it, as a line of JSON, is read."""
+
+    file: str
+    longest: int
+
+
 SETS = {
-    "hh harmless": "hh_harmless_test.jsonl.gz",
-    "QA-Feedback": "qa_feedback_dev.json",
-    "LLaMA-Factory pairs": "llamafactory_dpo_en.json",
-    "LLaMA-Factory thumbs": "llamafactory_kto_en.json",
+    "hh harmless": Set("hh_harmless_test.jsonl.gz", 1000),
+    "QA-Feedback": Set("qa_feedback_dev.json", 4900),
+    "LLaMA-Factory pairs": Set("llamafactory_dpo_en.json", 4000),
+    "LLaMA-Factory thumbs": Set("llamafactory_kto_en.json", 2500),
 }
 
 
-def cut(source: Path, rows: int, folder: Path) -> Path:
-    """The first so many rows of a file, as JSON lines."""
-    path = folder / f"{source.name.partition('.')[0]}-{rows}.jsonl"
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(dict(row.values)) for row in read_rows(str(source))[:rows])
-    path.write_text("\n".join(lines), encoding="utf-8")
+def cut(chosen: argparse.Namespace, one: Set) -> Path:
+    """The first rows of a file that are short enough, as JSON lines."""
+    path: Path = chosen.out / "data" / f"{one.file.partition('.')[0]}-{chosen.rows or 'all'}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(dict(row.values)) for row in read_rows(str(chosen.data / one.file)))
+    short = (line for line in lines if len(line) <= one.longest)
+    path.write_text("\n".join(islice(short, chosen.rows)), encoding="utf-8")
     return path
 
 
@@ -72,7 +84,7 @@ def table(chosen: argparse.Namespace) -> str:
     head = ("data", "method", "learnt from / compared", "measure", "before", "after", "pick the longer")
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for title in chosen.sets:
-        data = cut(chosen.data / SETS[title], chosen.rows, chosen.out / "data")
+        data = cut(chosen, SETS[title])
         for name in chosen.methods:
             if name not in methods():
                 lines.append(f"| {title} | {name} | there is no such method |" + " |" * (len(head) - 3))
@@ -90,13 +102,13 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the folder of the four files")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--rows", type=int, default=400, help="rows of every file that are read")
+    parser.add_argument("--rows", type=int, help="at most so many short rows of every file are read; all without it")
     parser.add_argument("--model", default=SMOLLM2)
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--lr", type=float, default=0.0, help="of all methods; 0 leaves each its own")
-    parser.add_argument("--held-out", type=float, default=0.25)
+    parser.add_argument("--lr", type=float, default=5e-5, help="of all methods; 0 leaves each its own")
+    parser.add_argument("--held-out", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/direct"))
     return parser.parse_args(words)

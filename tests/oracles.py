@@ -100,6 +100,7 @@ PURE_FUNCTIONS = {
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
+    policy.dual_clip: ({}, {"low": 0.1, "high": 0.4, "most": 1.2}),
     policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
     policy.cispo: ({}, {"low": 0.3, "high": 0.4}),
     policy.pairwise_ppo: ({}, {"low": 0.1, "high": 0.4}),

@@ -387,6 +387,16 @@ def ppo_clip(logp, old_logp, advantage, *, low=0.2, high=0.2):
     return _each(term, logp, old_logp, _spread(advantage, logp))
 
 
+def dual_clip(logp, old_logp, advantage, *, low=0.2, high=0.2, most=3.0):
+    def term(new, old, credit):
+        ratio = math.exp(new) / math.exp(old)
+        if credit >= 0:
+            return -min(ratio, 1 + high) * credit
+        return -min(max(ratio, 1 - low), most) * credit
+
+    return _each(term, logp, old_logp, _spread(advantage, logp))
+
+
 def gspo(logp, old_logp, advantage, mask, *, low=3e-4, high=4e-4):
     def loss(new, old, credit, m):
         credit = _average(credit, m)

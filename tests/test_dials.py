@@ -5,8 +5,18 @@ import math
 import pytest
 import torch
 
-from prefloop.dials import AdaptiveKL, Dial, EffectiveShare, Linear, PidKL, setting
+from prefloop.dials import AdaptiveKL, After, Dial, EffectiveShare, Linear, PidKL, setting
 from prefloop.metrics import effective_share
+
+
+def test_what_waits_is_off_for_so_many_steps_and_then_on():
+    late, settings = After(steps=2, value=0.5), []
+    now = late.start()
+    for step in range(4):
+        settings.append(now)
+        now = late.next(now, step=step, steps=4, metrics={})
+    assert settings == [0.0, 0.0, 0.5, 0.5]
+    assert After(steps=0).start() == 1.0
 
 
 def test_the_kl_weight_moves_by_the_clipped_error_times_the_gain():

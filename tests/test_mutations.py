@@ -25,6 +25,7 @@ SWAPPED = {
 }
 RENAMED = {"minimum": "maximum", "maximum": "minimum", "exp": "expm1", "expm1": "exp", "all": "any", "min": "max"}
 
+_DUAL = "torch.minimum(once, -most * advantage), once)"
 _CISPO = "logp: Float[Tensor, 'P K T'], old_logp: Float[Tensor, 'P K T'], advantage: Float[Tensor, 'P K #T'], *, "
 
 EQUIVALENT = {
@@ -45,6 +46,8 @@ EQUIVALENT = {
     "beyond_prefix": {"-1 -> -2"},
     # No ratio is below 0, so that 1 - 1 bounds it as little as 1 - 2.
     "cispo": {f"{_CISPO}low: float=1.0, high: float=4.0 -> {_CISPO}low: float=2.0, high: float=4.0"},
+    # An advantage of 0 is charged nothing either way.
+    "dual_clip": {f"torch.where(advantage < 0, {_DUAL} -> torch.where(advantage <= 0, {_DUAL}"},
     "drawn_baseline": {"drawn.sum(-1) -> drawn.sum(1)"},
     "diverse_win": {"chosen.any(-1) -> chosen.any(1)"},
     "varied": {

@@ -8,6 +8,7 @@ from functools import cache
 import torch
 
 import tiny
+from prefloop.dials import After
 from prefloop.learning.local import LocalLearner
 from prefloop.learning.update import Dials, derived, loss, with_frozen
 from prefloop.models.decoder import Decoder
@@ -85,8 +86,15 @@ def selected(recipe, batch):
     return batch
 
 
+def awake(recipe):
+    """The recipe with the terms that wait for their turn at their weights."""
+    terms = (replace(t, weight=t.weight.value) if isinstance(t.weight, After) else t for t in recipe.objective)
+    return replace(recipe, objective=tuple(terms))
+
+
 def gradients(recipe, batch, tokens=10**6):
     """The gradient of every trained weight, by role and name, with this many tokens in a pass."""
+    recipe = awake(recipe)
     models, dials = networks(recipe, lasting), Dials(recipe)
     batch = with_frozen(selected(recipe, batch), plan(recipe), models, tokens=tokens, temperature=1.0)
     with contextlib.closing(learner_for(recipe, models, tokens)) as learner:

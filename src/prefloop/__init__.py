@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "binding": ("Bound", "bind", "gives"),
     "recipe": ("Data", "Decoding", "Lora", "Model", "Optimiser", "Recipe", "Sample", "Term"),
-    "dials": ("AdaptiveKL", "Linear"),
+    "dials": ("AdaptiveKL", "After", "Linear"),
     "text": ("Answer", "Group", "Message", "Prompt", "Question", "Response"),
     "errors": ("DataError", "ModelError", "PrefloopError", "RecipeError", "RewardError", "RunError"),
     "planning": ("Plan", "plan"),

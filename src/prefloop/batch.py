@@ -87,21 +87,63 @@ class Batch:
         """What a selection lets go on: a keep mask (P K) or the places (P N) of responses in their new order."""
         return self.keep(chosen) if chosen.dtype == torch.bool else self.arrange(chosen)
 
+    def same(self) -> Tensor:
+        """For every prompt and each of its responses (P 1+K), the place of the first that is the same.
+
+        Places are counted row by row, a prompt before its responses. Prompts are the same by their tokens, responses by
+        those of their prompt and their own.
+
+        >>> batch = Batch(trunks=(torch.tensor([7]),) * 2, lengths=torch.ones(2, 2, dtype=torch.long))
+        >>> batch.having(ids=torch.tensor([[[1], [2]], [[3], [1]]])).same()
+        tensor([[0, 1, 2],
+                [0, 4, 1]])
+        """
+        places: dict[tuple[int, bytes], int] = {}
+        found: list[int] = []
+        for trunk, lengths, answers in zip(self.trunks, self.lengths.tolist(), self["ids"].cpu().numpy(), strict=True):
+            prompt = places.setdefault((-1, trunk.numpy().tobytes()), len(found))
+            found.append(prompt)
+            for n, answer in zip(lengths, answers, strict=True):
+                found.append(places.setdefault((prompt, answer[:n].tobytes()), len(found)))
+        return torch.tensor(found, dtype=torch.long).view(len(self), 1 + self.lengths.shape[1])
+
+    def prompts(self) -> list[int]:
+        """For every row the number of its prompt, in the order in which prompts first appear."""
+        number: dict[int, int] = {}
+        return [number.setdefault(place, len(number)) for place in self.same()[:, 0].tolist()]
+
+    def _sizes(self) -> Tensor:
+        """The tokens of each prompt and of its responses (P 1+K)."""
+        return torch.cat([torch.tensor([len(t) for t in self.trunks])[:, None], self.lengths], dim=1)
+
     @property
     def tokens(self) -> list[int]:
-        """Tokens each prompt costs in the packed forward: its own and its responses'."""
-        return [len(t) + n for t, n in zip(self.trunks, self.lengths.sum(-1).tolist(), strict=True)]
+        """Tokens each prompt adds to the packed forward: its own and its responses', without what was there before."""
+        same = self.same()
+        first = same == torch.arange(same.numel()).view_as(same)
+        return torch.where(first, self._sizes(), 0).sum(-1).tolist()
 
     def split(self, budget: int) -> Iterator[tuple[int, int]]:
-        """Cut into runs of prompts of at most `budget` tokens; a prompt over the budget goes alone."""
+        """Cut into runs of prompts of at most `budget` tokens; a prompt over the budget goes alone.
+
+        What the prompts of a run have in common counts once, as in the packed forward.
+        """
+        sizes = self._sizes()
+        if int(sizes.sum()) <= budget:  # without a look at what is the same
+            yield from [(0, len(self))] if len(self) else []
+            return
         start, used = 0, 0
-        for i, n in enumerate(self.tokens):
-            if i > start and used + n > budget:
+        seen: set[int] = set()
+        for i, (places, row) in enumerate(zip(self.same().tolist(), sizes.tolist(), strict=True)):
+            parts = dict(zip(places, row, strict=True))
+            added = sum(n for place, n in parts.items() if place not in seen)
+            if i > start and used + added > budget:
                 yield start, i
-                start, used = i, 0
-            used += n
-        if len(self):
-            yield start, len(self)
+                start, used, added = i, 0, sum(parts.values())
+                seen.clear()
+            used += added
+            seen.update(parts)
+        yield start, len(self)
 
 
 def assemble(groups: Sequence[Group]) -> Batch:

@@ -67,6 +67,26 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """0 for so many steps, and `value` from then on: the weight of a term that waits, as the policy's for its critic.
+
+    >>> After(steps=2).start(), After(steps=2).next(0.0, step=1, steps=10, metrics={})
+    (0.0, 1.0)
+    """
+
+    steps: int
+    value: float = 1.0
+
+    def start(self) -> float:
+        """The setting at the first step."""
+        return 0.0 if self.steps > 0 else self.value
+
+    def next(self, now: float, *, step: int, steps: int, metrics: Mapping[str, float]) -> float:
+        """The setting of the next step; metrics do not matter."""
+        return self.value if step + 1 >= self.steps else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptiveKL:
     """The proportional controller of the KL weight.
 

@@ -18,6 +18,7 @@ ACROSS = {
     "kto": "mismatched_kl",
     "pf-ppo": "whiten_advantage",
     "ppo": "whiten_advantage",
+    "ppo-max": "whiten_advantage",
     "ppo-ptx": "whiten_advantage",
     "prm-rl": "whiten_advantage",
     "reinforce": "batch_mean",

@@ -18,13 +18,15 @@ from prefloop.text import Group, Prompt, Response
 
 
 class Counting:
-    """A decoder that counts the prompts it was asked about."""
+    """A decoder that counts the prompts and the answers it was asked about."""
 
     def __init__(self, network):
         self.network, self.version, self.digest, self.asked = network, network.version, network.digest, 0
+        self.answers = 0
 
     def outputs(self, batch, want, *, temperature=1.0):
         self.asked += len(batch)
+        self.answers += int(batch.lengths.count_nonzero())
         return self.network.outputs(batch, want, temperature=temperature)
 
 
@@ -86,6 +88,21 @@ def test_more_data_asks_about_what_is_new(decoder):
     assert decoder.asked == 2
     torch.testing.assert_close(read(decoder, data), logp_in_parts(decoder.network, data, tokens=1000))
     assert decoder.asked == 3
+
+
+def test_an_answer_that_stands_in_several_rows_is_asked_about_once(decoder):
+    """The six pairs of one ranking of four answers, and a pair of another prompt."""
+    ranking = batch((5, 3, 4, 6), (2, 1, 0, 0))
+    pairs = [torch.tensor([[a, b]]) for a in range(4) for b in range(a + 1, 4)]
+    rows = [ranking.take([0]).arrange(pair) for pair in pairs] + [ranking.take([1]).arrange(pairs[0])]
+    data = Batch(
+        trunks=tuple(t for row in rows for t in row.trunks),
+        lengths=torch.cat([row.lengths for row in rows]),
+        tensors={name: torch.cat([row[name] for row in rows]) for name in ("ids", "mask")},
+    )
+    torch.testing.assert_close(read(decoder, data), logp_in_parts(decoder.network, data, tokens=1000))
+    assert decoder.answers == 4 + 2
+    assert decoder.asked == 3 + 1  # the last three pairs have nothing new
 
 
 @pytest.mark.parametrize("change", ["weight", "prompt", "answer", "mask", "temperature"])

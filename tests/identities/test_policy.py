@@ -7,7 +7,7 @@ from oracles import batch
 from prefloop.binding import bind
 from prefloop.credit import gae, gigpo, group_mean, return_to_go, rloo
 from prefloop.dials import MovingAverage
-from prefloop.objectives.policy import cispo, gspo, pairwise_ppo, ppo_clip, reinforce
+from prefloop.objectives.policy import cispo, dual_clip, gspo, pairwise_ppo, ppo_clip, reinforce
 from prefloop.ops import tsum
 from prefloop.select import filtered, varied
 from prefloop.shaping import overlong
@@ -93,6 +93,22 @@ def test_pairwise_ppo_does_not_see_a_reward_that_is_shifted_for_a_prompt(seed):
     found = batch(seed, k=2)
     shifted = {**found, "reward": found["reward"] + found["reference_point"][:, None]}
     near(bind(pairwise_ppo)(shifted), bind(pairwise_ppo)(found))
+
+
+@seeds
+def test_dual_clip_is_ppo_clip_unless_a_bad_token_has_become_far_likelier(seed):
+    found = batch(seed, k=4)
+    near(bind(dual_clip, most=1e9)(found), bind(ppo_clip)(found))
+    good = {**found, "advantage": found["advantage"].abs()}
+    near(slopes(dual_clip, good), slopes(ppo_clip, good))
+
+
+def test_beyond_the_second_clip_a_bad_token_is_charged_no_more_and_has_no_slope():
+    logp = torch.tensor([[[5.0, 2.0]]], dtype=torch.float64).log()
+    found = {"logp": logp, "old_logp": torch.zeros_like(logp), "advantage": torch.full_like(logp, -2.0)}
+    found["mask"] = torch.ones_like(logp)
+    near(bind(dual_clip)(found), torch.tensor([[[6.0, 4.0]]], dtype=torch.float64))
+    assert slopes(dual_clip, found)[0].bool().tolist() == [[False, True]]
 
 
 def test_pairwise_ppo_clips_a_pair_by_how_far_both_went_together():

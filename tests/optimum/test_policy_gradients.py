@@ -9,14 +9,16 @@ import torch
 from estimates import elsewhere, estimates, furthest, in_direction, of_regularised_reward, of_share
 from prefloop.binding import bind
 from prefloop.credit import rloo
+from prefloop.loops.optimise import optimise
 from prefloop.recipe import Term
 from prefloop.recipes import method
 from prefloop.verify.distance import BOUND, from_own_samples
 from prefloop.verify.known_answers import right, wrong_share
-from prefloop.verify.known_policy import contested, with_kl, won
-from prefloop.verify.learn import from_samples
+from prefloop.verify.known_policy import contested, standardised_optimum, with_kl, won
+from prefloop.verify.learn import from_samples, networks, settling
 from prefloop.verify.problem import (
     BETA,
+    PROMPT,
     REWARD,
     distribution,
     reference,
@@ -24,6 +26,7 @@ from prefloop.verify.problem import (
     rises,
     total_variation,
 )
+from prefloop.verify.tabular import TabularGenerator
 
 TIMES = 3000
 
@@ -151,3 +154,34 @@ def test_what_wins_and_varies_against_itself_is_far_from_the_start_and_from_what
     assert total_variation(contest, start) > 5 * BOUND
     assert total_variation(contest, contested(k=8, weight=0.0)) > 2 * BOUND
     assert total_variation(contest, regularised_optimum()) > 5 * BOUND
+
+
+def stabilised(**knobs):
+    return method("ppo-max")(
+        reward=bind(rises), **{"beta": 1.0, "cut": 1.0, "k": 8, "batch": 64, "steps": 250, **knobs}
+    )
+
+
+@pytest.mark.parametrize("broken", [{"cut": 1.5}, {"beta": 1.2}, {"alone": 240}])
+def test_ppo_max_with_another_cut_or_price_or_too_little_time_ends_elsewhere(broken):
+    target = standardised_optimum(beta=1.0, cut=1.0)
+    assert total_variation(distribution(from_samples(stabilised(**broken))), target) > BOUND
+
+
+def test_the_critic_of_ppo_max_learns_alone_first():
+    """Whatever the advantages: no weight of the policy moves before its turn, and the critic's do at once."""
+    policies, critics = [], []
+    for steps in (3, 4):
+        found = networks()
+        settled = replace(settling(stabilised(alone=3)), steps=steps)
+        before = {role: found[role].table.detach().clone() for role in ("policy", "critic")}
+        optimise(settled, networks=found, generator=TabularGenerator(found["policy"]), prompts=[PROMPT])
+        policies.append(torch.equal(found["policy"].table, before["policy"]))
+        critics.append(torch.equal(found["critic"].table, before["critic"]))
+    assert policies == [True, False]
+    assert critics == [False, False]
+
+
+def test_the_critic_of_ppo_max_starts_as_what_pays_unless_that_is_no_model():
+    assert method("ppo-max")().models["critic"].source == "reward"
+    assert method("ppo-max")(reward=bind(rises)).models["critic"].source == method("ppo")().models["critic"].source

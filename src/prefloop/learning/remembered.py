@@ -36,22 +36,21 @@ def remembered_logp(network: Network, batch: Batch, *, tokens: int, temperature:
     digest = getattr(network, "digest", None)
     if digest is None:
         return logp_in_parts(network, batch, tokens=tokens, temperature=temperature)
-    keys = [_key(batch, p, k, temperature) for p, k in _there(batch)]
+    keys = {(p, k): _key(batch, p, k, temperature) for p, k in _there(batch)}
     with _entries(f"{_FORWARD}-{digest()}") as entries:
-        known = entries.read(keys)
-        missing = sorted({p for (p, _), key in zip(_there(batch), keys, strict=True) if key not in known})
+        known = entries.read(sorted(set(keys.values())))
+        missing = {key: place for place, key in reversed(keys.items()) if key not in known}  # the first of equal ones
         if missing:
-            found = logp_in_parts(network, batch.take(missing), tokens=tokens, temperature=temperature).float().cpu()
-            row = {p: i for i, p in enumerate(missing)}
-            new = {
-                key: found[row[p], k, : int(batch.lengths[p, k])]
-                for (p, k), key in zip(_there(batch), keys, strict=True)
-                if p in row
-            }
+            asked = torch.zeros(batch.lengths.shape, dtype=torch.bool)
+            asked[tuple(torch.tensor(list(missing.values())).T)] = True
+            kept = batch.keep(asked)
+            found = logp_in_parts(network, kept, tokens=tokens, temperature=temperature).float().cpu()
+            row = asked.any(-1).cumsum(0) - 1
+            new = {key: found[row[p], k, : int(batch.lengths[p, k])] for key, (p, k) in missing.items()}
             entries.write(new)
             known |= new
     logp = torch.zeros(batch["ids"].shape)
-    for (p, k), key in zip(_there(batch), keys, strict=True):
+    for (p, k), key in keys.items():
         logp[p, k, : len(known[key])] = known[key]
     return logp.to(batch["ids"].device)
 

@@ -253,8 +253,10 @@ def _offline(
     moving = {tensor: role for tensor, role in needs.mismatched.items() if role not in needs.frozen}
     data = with_mismatched(data, elsewhere, fixed, networks, tokens=tokens, read=remembered_logp)
 
+    prompts = data.prompts()
+
     def draw(step: int) -> Drawn:
-        index = endless(len(data), recipe.batch, step, recipe.seed, "data")
+        index = endless(len(data), recipe.batch, step, recipe.seed, "data", prompts=prompts)
         batch = with_mismatched(data.take(index), elsewhere.take(index), moving, networks, tokens=tokens)
         return Drawn(batch=batch, groups=[groups[i] for i in index])
 

@@ -4,8 +4,9 @@ A prompt is a trunk and its K responses are branches. On the single token axis t
 
     trunk 0, branch 0.0, branch 0.1, ..., trunk 1, branch 1.0, ...
 
-A trunk attends to itself, causally; a branch to its trunk and to itself. Rotary positions are those each sequence
-would have had alone, so a stock transformers decoder computes exactly what it computes for one sequence at a time.
+Rows that share a prompt share its trunk, and rows that share a response its branch: each is laid out once. A trunk
+attends to itself, causally; a branch to its trunk and to itself. Rotary positions are those each sequence would have
+had alone, so a stock transformers decoder computes exactly what it computes for one sequence at a time.
 The decoder finds this attention through transformers' own interface, under the name `prefloop`; what is packed how
 travels beside the tensors as a `tree` argument. The sampler's cache is another such tree (`sampling/cache.py`).
 """
@@ -65,23 +66,37 @@ class Packed:
 
     `positions` (N) are the rotary positions. `slot` (B, longest) is where each token of each branch lies on the packed
     axis and `before` where its predecessor lies, the token whose hidden state predicts it; both are 0 where the branch
-    has no such token (`exists` is False).
+    has no such token (`exists` is False). Branches that are the same point at the same slots.
     """
 
-    def __init__(self, trunks: Sequence[Tensor], lengths: Tensor) -> None:
-        """Lay out `trunks` (P ragged rows of ids) and branches of these `lengths` (P K)."""
+    def __init__(self, trunks: Sequence[Tensor], lengths: Tensor, same: Tensor | None = None) -> None:
+        """Lay out `trunks` (P ragged rows of ids) and branches of these `lengths` (P K).
+
+        What equals an earlier part, by `same` (P 1+K, see `Batch.same`), is not laid out again; without it everything
+        is.
+        """
         prompts, width = lengths.shape
         trunk = torch.tensor([len(t) for t in trunks])
         if bool((trunk == 0).any()):
             raise ModelError("a prompt without any token cannot be continued: there is nothing to predict from.")
-        self._lengths = trunk.tolist(), lengths.tolist()
         self._pieces: dict[tuple[int | None, torch.dtype], list[Piece]] = {}
         flat = lengths.flatten()
         self._owner = owner = torch.arange(prompts).repeat_interleave(width)
         # Start of every part on the packed axis, parts in the order trunk, branch, branch, ...
-        parts = torch.cat([trunk[:, None], lengths], dim=1).flatten()
-        starts = (parts.cumsum(0) - parts).view(prompts, width + 1)
-        self.total = int(parts.sum())
+        parts = torch.cat([trunk[:, None], lengths], dim=1)
+        place = torch.arange(parts.numel()).view_as(parts)
+        same = place if same is None else same
+        first = same == place
+        self._roots, self._leaves = first[:, 0], first[:, 1:].flatten()
+        laid = place[first]
+        trunk_of = same[:, :1].expand_as(same)[first]
+        laid = laid[trunk_of.argsort(stable=True)]  # a later row's branches lie behind the trunk it shares
+        size = parts.flatten()[laid]
+        starts = torch.zeros(parts.numel(), dtype=torch.long)
+        starts[laid] = size.cumsum(0) - size
+        starts = starts[same]
+        self.total = int(size.sum())
+        self._lengths = _nested(size.tolist(), (laid % (width + 1) == 0).tolist())
         trunk_start, branch_start = starts[:, 0], starts[:, 1:].flatten()
 
         step = torch.arange(int(flat.max()) if flat.numel() else 0)
@@ -101,7 +116,7 @@ class Packed:
     def pack(self, trunks: Sequence[Tensor], ids: Tensor) -> Tensor:
         """Token ids on the packed axis, from the trunks and the branches' ids (P K T)."""
         packed = torch.zeros(self.total, dtype=torch.long)
-        packed[self._trunk_slot[self._in_trunk]] = torch.cat(list(trunks))
+        packed[self._trunk_slot[self._in_trunk]] = torch.cat(list(trunks))  # equal parts write equal tokens
         flat = ids.flatten(0, 1)[:, : self.slot.shape[1]]
         packed[self.slot[self.exists]] = flat[self.exists]
         return packed
@@ -128,7 +143,7 @@ class Packed:
     @functools.cached_property
     def _branches(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Branches that are there: which, where their keys lie, and how far from each token, which sees it or not."""
-        live = self.exists.any(-1)
+        live = self.exists.any(-1) & self._leaves
         trunk, branch = self._trunk_slot[self._owner[live]], self.slot[live]
         keys = torch.cat([trunk, branch], dim=1)
         distance = self.positions[branch][:, :, None] - self.positions[keys][:, None, :]
@@ -156,8 +171,8 @@ class Packed:
             gap = root[:, None] - root
             near = (gap >= 0) & (gap < window)
         out = q.new_empty(self.total, q.shape[1], v.shape[-1])
-        rooted = attend(self._trunk_slot, self._trunk_slot, near)
-        out = out.index_put((self._trunk_slot[self._in_trunk],), rooted[self._in_trunk])
+        trunk, in_trunk = self._trunk_slot[self._roots], self._in_trunk[self._roots]
+        out = out.index_put((trunk[in_trunk],), attend(trunk, trunk, near)[in_trunk])
         live, keys, distance, seen = self._branches
         if not bool(live.any()):
             return out
@@ -166,3 +181,16 @@ class Packed:
         grown = attend(self.slot[live], keys, seen.unsqueeze(1))
         there = self.exists[live]
         return out.index_put((self.slot[live][there],), grown[there])
+
+
+def _nested(sizes: Sequence[int], trunk: Sequence[bool]) -> tuple[list[int], list[list[int]]]:
+    """Lengths of parts end to end, of which some are a `trunk`: those of the trunks, and of the branches after each."""
+    roots: list[int] = []
+    branches: list[list[int]] = []
+    for n, root in zip(sizes, trunk, strict=True):
+        if root:
+            roots.append(n)
+            branches.append([])
+        else:
+            branches[-1].append(n)
+    return roots, branches

@@ -131,7 +131,7 @@ class Decoder:
 
     def _read(self, batch: Batch) -> tuple[Tensor, Packed, Tensor, Tensor]:
         """The batch as one packed row of ids, its tree, which of its tokens were chosen, and the hidden states."""
-        tree = Packed(batch.trunks, batch.lengths)
+        tree = Packed(batch.trunks, batch.lengths, batch.same())
         self.must_fit(int(tree.positions.max()) + 1)
         ids = tree.pack(batch.trunks, batch["ids"].cpu()).to(self.device)
         chosen = batch["mask"].cpu().flatten(0, 1)[:, : tree.slot.shape[1]].bool() & tree.exists
@@ -156,6 +156,9 @@ class Decoder:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
         longest = batch["ids"].shape[-1]
         ids, tree, chosen, hidden = self._read(batch)
+        # Tokens of a response that several rows share are read once.
+        slots, back = torch.unique(tree.slot[chosen], return_inverse=True)
+        before = torch.empty_like(slots).scatter_(0, back, tree.before[chosen])
 
         def spread(values: Tensor) -> Tensor:
             """Values of the chosen tokens, back on P K T."""
@@ -174,19 +177,20 @@ class Decoder:
             return full.view(*batch.lengths.shape, *values.shape[1:])
 
         if self.head == "lm":
-            own = self._places(hidden[tree.before[chosen]])
-            found = {c.gives: spread(compared(c, own, temperature=temperature)) for c in compare}
+            found = {}
+            if compare:
+                every = self._places(hidden[tree.before[chosen]])
+                found = {c.gives: spread(compared(c, every, temperature=temperature)) for c in compare}
             if self.degree_head and "degree_logits" in want:
                 found["degree_logits"] = _whole(at_ends(self.degree_head))
             if set(want) - {"degree_logits"}:
-                target = ids[tree.slot[chosen]]
-                logp, entropy = token_logprobs(own.hidden, own.weight, own.bias, target, temperature=temperature)
-                found |= {n: spread(v) for n, v in (("logp", logp), ("entropy", entropy)) if n in want}
+                own = token_logprobs(hidden[before], *self.head_weights(), ids[slots], temperature=temperature)
+                found |= {n: spread(v[back]) for n, v in zip(("logp", "entropy"), own, strict=True) if n in want}
             return found
         if self.head == "score":
             return {"score": at_ends(self._scores)}
-        at = tree.before if self.head == "value" else tree.slot
-        return {self.head: spread(self._scores(hidden[at[chosen]]))}
+        at = before if self.head == "value" else slots
+        return {self.head: spread(self._scores(hidden[at])[back])}
 
     def _scores(self, hidden: Tensor) -> Tensor:
         return _whole(self._score_layer()(hidden).squeeze(-1))

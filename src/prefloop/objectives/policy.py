@@ -32,6 +32,33 @@ def ppo_clip(
     return _clipped((logp - old_logp).exp(), advantage, low=low, high=high)
 
 
+def dual_clip(
+    logp: Float[Tensor, "P K T"],
+    old_logp: Float[Tensor, "P K T"],
+    advantage: Float[Tensor, "P K #T"],
+    *,
+    low: float = 0.2,
+    high: float = 0.2,
+    most: float = 3.0,
+) -> Float[Tensor, "P K T"]:
+    """The clipped surrogate with a second clip: a token with a negative advantage is charged `most` times that at most.
+
+        loss_t = -min(ratio_t A_t, clip(ratio_t, 1 - low, 1 + high) A_t)                    where A_t >= 0
+        loss_t = -max(min(ratio_t A_t, clip(ratio_t, 1 - low, 1 + high) A_t), most A_t)     where A_t < 0
+
+    Dual-clip PPO (Ye et al. 2020, arXiv 1912.09729, section on the dual-clip algorithm, whose c is `most`, 3 there).
+    Where a token has become far likelier since it was drawn, its ratio alone would make one bad answer a step without
+    bound; beyond `most` it has no gradient.
+
+    >>> import torch
+    >>> logp = torch.tensor([[[4.0, 2.0, 4.0]]]).log()
+    >>> dual_clip(logp, torch.zeros_like(logp), torch.tensor([[[-1.0, -1.0, 1.0]]]))
+    tensor([[[ 3.0000,  2.0000, -1.2000]]])
+    """
+    once = _clipped((logp - old_logp).exp(), advantage, low=low, high=high)
+    return torch.where(advantage < 0, torch.minimum(once, -most * advantage), once)
+
+
 def gspo(
     logp: Float[Tensor, "P K T"],
     old_logp: Float[Tensor, "P K T"],

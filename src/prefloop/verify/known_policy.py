@@ -56,6 +56,29 @@ def _maxrl() -> Verdict:
     )
 
 
+def standardised_optimum(*, beta: float, cut: float) -> Tensor:
+    """The policy that is best paid for what its own mean and deviation make of the reward: the fixed point of
+
+    pi(y) = pi_ref(y) exp(clip((r(y) - E_pi r) / sd_pi r, -cut, cut) / beta) / Z
+    """
+    start = distribution(reference())
+    policy = start
+    for _ in range(200):  # halfway each time, as in `contested`
+        centred = REWARD - policy @ REWARD
+        worth = (centred / (policy @ centred.square()).sqrt()).clamp(-cut, cut)
+        policy = ((policy.log() + start.log() + worth / beta) / 2).softmax(-1)
+    return policy
+
+
+def _ppo_max(beta: float = 1.0, cut: float = 1.0) -> Verdict:
+    recipe = recipes.method("ppo-max")(reward=bind(rises), beta=beta, cut=cut, k=8, batch=64, steps=250)
+    return Verdict(
+        method="ppo-max",
+        what="what its own mean and deviation pay best, cut at one deviation, with the KL in the reward",
+        distance=total_variation(distribution(from_samples(recipe)), standardised_optimum(beta=beta, cut=cut)),
+    )
+
+
 def contested(*, k: int, weight: float) -> Tensor:
     """The policy that wins and varies against itself at the price BETA: where every answer's worth is its price,
 
@@ -101,6 +124,7 @@ KNOWN_POLICY: dict[str, Callable[[], Verdict]] = {
     "maxrl": _maxrl,
     "pairwise-ppo": lambda: _regularised("pairwise-ppo"),
     "pf-ppo": lambda: _regularised("pf-ppo"),
+    "ppo-max": _ppo_max,
     "ppr-gde": _ppr_gde,
     "reinforce-ema": lambda: _regularised("reinforce-ema"),
     "reinforce-plus-plus": lambda: _regularised("reinforce-plus-plus"),
