@@ -42,7 +42,7 @@ def train(weights, *, seed, steps=12):
         mask, reward = torch.ones(1, *ids.shape), rewards(ids)[None]
         paid = spread_reward(attributed(ids, step), reward, mask, weights=weights)
         credit = return_to_go(paid, mask)
-        terms = reinforce(log_probabilities(table, ids)[None], credit - credit.mean(1, keepdim=True), mask)
+        terms = reinforce(log_probabilities(table, ids)[None], credit - credit.mean(1, keepdim=True))
         optimiser.zero_grad()
         (shares(terms.shape, mask) * terms).sum().backward()
         optimiser.step()

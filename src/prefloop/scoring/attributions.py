@@ -30,7 +30,6 @@ from torch import Tensor
 from ..errors import RewardError
 from ..models.decoder import Decoder
 from ..models.encode import for_model
-from ..ops import final
 from ..text import Group, Response
 from .model import AT_ONCE, plain_scores
 from .spans import in_its_tokens
@@ -68,12 +67,16 @@ def attributed(
     answers = [r for g in groups for r in g.responses]
     shape = (len(groups), max(len(g.responses) for g in groups), max(1, *(len(r.ids) for r in answers)))
     found = torch.zeros(*shape, len(by))
+    seen: dict[tuple[tuple[int, ...], ...], Tensor] = {}  # an answer that was drawn twice is read once
     for p, group in enumerate(groups):
         for k, response in enumerate(group.responses):
             chosen = [t for t, mine in enumerate(response.mask) if mine]
-            if chosen:
+            same = (group.prompt_ids, response.ids, response.mask)
+            if chosen and same not in seen:
                 orders = drawn_orders(len(chosen), samples, seed)
-                found[p, k, chosen] = torch.stack([_attribution(way, group, response, model, orders) for way in by], -1)
+                seen[same] = torch.stack([_attribution(way, group, response, model, orders) for way in by], -1)
+            if chosen:
+                found[p, k, chosen] = seen[same]
     return found
 
 
@@ -107,7 +110,7 @@ def shapley(worth: Worth, orders: Tensor) -> Tensor:
 
         phi_t = 1/S sum_s (v(those before t in order s, and t) - v(those before t in order s))
 
-    Shapley 1953; with all n! orders exactly, with some of them, drawn evenly, an unbiased estimate (Castro et al. 2009).
+    Shapley 1953; with all n! orders exactly, with some, drawn evenly, an unbiased estimate (Castro et al. 2009).
     Whatever the orders, they add up to v(all) - v(none). A coalition that several orders pass is asked for once.
 
     >>> shapley(lambda sets: sets.all(-1).float(), torch.tensor([[0, 1], [1, 0]]))
@@ -150,7 +153,7 @@ def drawn_orders(players: int, samples: int, seed: int) -> Tensor:
 
 
 def _worth(group: Group, response: Response, model: Decoder, *, ahead: bool) -> Worth:
-    """The score of the response with some of its chosen tokens left; not `ahead`, of nothing behind the last of them."""
+    """The score of the response with some of its chosen tokens left; not `ahead`, of nothing behind the last."""
     [whole] = for_model(replace(group, responses=(response,)), model.tokenizer, ending=model.ending).responses
     cut = max(1, len(group.prompt_ids) - 1)  # the prompt's last token is read for the score of the prompt alone
     trunk, begun = group.prompt_ids[:cut], group.prompt_ids[cut:]
@@ -158,7 +161,7 @@ def _worth(group: Group, response: Response, model: Decoder, *, ahead: bool) -> 
 
     def left(players: Tensor) -> Response:
         kept = torch.zeros_like(mask).masked_scatter(mask, players)
-        behind = size if ahead else int(final(kept))
+        behind = size if ahead else max(kept.nonzero().flatten().tolist(), default=0)
         stays = (kept | (~mask & (torch.arange(size) < behind))).tolist()
         ids = (*begun, *(i for i, stay in zip(response.ids, stays, strict=True) if stay), *whole.ids[size:])
         return Response(text="", ids=ids, mask=(1,) * len(ids))
