@@ -33,7 +33,7 @@ def spread_reward(
     tokens the model did not choose.
 
     Raises:
-        RecipeError: there are not as many weights as channels, one is below 0, or they add up to more than 1.
+        RecipeError: there are not as many weights as channels.
 
     >>> import torch
     >>> earned = torch.tensor([[[[1.0], [0.0]]]])
@@ -41,10 +41,10 @@ def spread_reward(
     tensor([[[0.5000, 2.5000]]])
     """
     *_, channels = token_reward.shape
-    if len(weights) != channels or any(w < 0 for w in weights) or sum(weights) > 1 + 1e-6:
+    if len(weights) != channels:
         raise RecipeError(
-            f"`weights` of `spread_reward` is {weights}, and there are {channels} attributions: give one for each, at "
-            "least 0 and together at most 1; what is left of 1 is the weight of the reward at the last token."
+            f"`spread_reward` has {len(weights)} weights, and there are {channels} attributions: give one for each, in "
+            "their order; what they leave of 1 is the weight of the reward at the last token."
         )
     earned = torch.where(mask.bool(), token_reward @ token_reward.new_tensor(weights), 0.0)
     return earned + at_final(reward - earned.sum(-1), mask)

@@ -21,7 +21,7 @@ def judge() -> PartModel:
 
 def dense_reward() -> Recipe:
     """The recipe on the problem."""
-    return recipes.method("dense-reward")(beta=BETA, k=8, batch=8, steps=200, samples=2)
+    return recipes.method("dense-reward")(beta=BETA, k=8, batch=16, steps=200, samples=2)
 
 
 def from_attributions(recipe: Recipe) -> float:
