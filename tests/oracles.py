@@ -161,6 +161,8 @@ def arguments(function, tensors):
     """
     if function.__module__ == "prefloop.shaping.channels":
         tensors = {**tensors, "reward": tensors["channels"], "token_reward": tensors["token_channels"]}
+    if function.__name__ == "spread_reward":
+        tensors = {**tensors, "token_reward": tensors["token_channels"]}
     if function.__name__ == "drawn_baseline":
         drawn = tensors["win_rate"].argsort(-1) < tensors["win_rate"].shape[-1] // 2
         tensors = {**tensors, "calibrated": drawn.double(), "mask": tensors["mask"] | drawn[..., None]}

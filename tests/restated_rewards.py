@@ -167,6 +167,20 @@ def kl_in_tokens(token_reward, old_logp, ref_logp, mask, *, beta):
     ]
 
 
+def spread_reward(token_reward, reward, mask, *, weights):
+    found = []
+    for earned, paid, chosen in zip(token_reward, reward, mask, strict=True):
+        shares = [
+            math.fsum(w * e for w, e in zip(weights, es, strict=True)) if mine else 0.0
+            for es, mine in zip(earned, chosen, strict=True)
+        ]
+        places = [t for t, mine in enumerate(chosen) if mine]
+        if places:
+            shares[places[-1]] += paid - math.fsum(shares)
+        found.append(shares)
+    return found
+
+
 def divergence_in_reward(reward, old_logp, ref_logp, mask, *, beta, divergence="js"):
     slope = {
         "reverse_kl": math.log,

@@ -1,6 +1,6 @@
 """The pure functions of what is paid and of how far to trust it, with the knobs they are tried with."""
 
-from prefloop.shaping import advantages, channels, endings, kl, references, siblings, tokens, transforms
+from prefloop.shaping import advantages, channels, endings, kl, references, siblings, spread, tokens, transforms
 
 PAID = {
     transforms.centred: ({},),
@@ -31,6 +31,7 @@ PAID = {
         {"beta": 0.3, "divergence": "forward_kl"},
         {"beta": 0.3, "divergence": "chi2"},
     ),
+    spread.spread_reward: ({"weights": (0.5, 0.2, 0.3)}, {"weights": (0.0, 0.4, 0.1)}),
     tokens.total_reward: ({},),
     tokens.implicit_in_reward: ({}, {"dense": 0.7}),
     tokens.contrast: ({},),

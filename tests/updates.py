@@ -16,6 +16,7 @@ from prefloop.ops import present
 from prefloop.planning import plan
 from prefloop.shaping.channels import weighted_spans
 from prefloop.shaping.references import drawn_baseline
+from prefloop.shaping.spread import spread_reward
 
 LISTS, PAIRS = [[5, 1, 0, 8], [11, 3, 0, 1], [2, 3, 7, 4], [6, 6, 2, 9]], [[5, 8], [3, 11], [7, 4], [1, 2]]
 """Tokens of each answer; 0 where it is missing."""
@@ -58,7 +59,7 @@ def make(recipe):
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
     likelier = reward.abs()[..., None].expand(batch["ids"].shape)
-    channels = next((b.knobs["weights"] for b in recipe.derive if b.function is weighted_spans), ())
+    channels = next((b.knobs["weights"] for b in recipe.derive if b.function in (weighted_spans, spread_reward)), ())
     paid = torch.randn(*likelier.shape, *([len(channels)] if channels else []), generator=source, dtype=torch.float64)
     return batch.having(
         reward=reward,

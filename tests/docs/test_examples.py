@@ -25,6 +25,16 @@ def test_dpo_by_hand_imports_only_pure_functions():
     assert done.stdout.split() == ["False"]
 
 
+def test_the_search_tries_shapes_of_the_reward_and_one_of_them_learns_faster_than_the_reward_at_the_end():
+    example = runpy.run_path(str(EXAMPLES / "search_reward_shape.py"))
+    shapes, _ = example["search"](runs=4, first=2, steps=2)
+    assert shapes[0].tolist() == [0.0, 0.0]
+    assert bool(((shapes >= 0).all(-1) & (shapes.sum(-1) <= 1)).all())
+    assert len(shapes.unique(dim=0)) == 4
+    sparse, dense = (sum(example["train"](w, seed=s) for s in range(8)) for w in ((0.0, 0.0), (1.0, 0.0)))
+    assert dense > 1.03 * sparse
+
+
 def test_my_recipe_is_found_by_its_file_and_replayed_from_its_yaml(folder, monkeypatch, tmp_path):
     changes = [
         f"models.policy.source={folder}",

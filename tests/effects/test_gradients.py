@@ -14,6 +14,7 @@ RECIPES = {name: make_recipe() for name, make_recipe in recipes.methods().items(
 LEARNING = [name for name, recipe in RECIPES.items() if recipe.objective]
 ACROSS = {
     "bco": "midpoint",
+    "dense-reward": "whiten_advantage",
     "fine-grained-rlhf": "whiten_advantage",
     "kto": "mismatched_kl",
     "pf-ppo": "whiten_advantage",

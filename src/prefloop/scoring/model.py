@@ -12,7 +12,8 @@ from ..models.decoder import Decoder
 from ..models.encode import for_model
 from ..text import Group
 
-_TOKENS = 8192  # of one forward: enough to keep the machine busy, small beside the model
+AT_ONCE = 8192
+"""Tokens of one forward: enough to keep the machine busy, small beside the model."""
 
 
 @torch.no_grad()
@@ -27,8 +28,14 @@ def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]
     """
     if isinstance(model, tuple):
         return torch.stack([model_score(groups, model=one) for one in model], -1)
-    batch = assemble([for_model(g, model.tokenizer, ending=model.ending) for g in groups])
-    parts = [model.outputs(batch.rows(a, b), {"score"})["score"] for a, b in batch.split(_TOKENS)]
+    return plain_scores([for_model(g, model.tokenizer, ending=model.ending) for g in groups], model)
+
+
+@torch.no_grad()
+def plain_scores(groups: Sequence[Group], model: Decoder) -> Tensor:
+    """`model_score` of exactly these tokens, which are the model's own; nothing is put after them."""
+    batch = assemble(groups)
+    parts = [model.outputs(batch.rows(a, b), {"score"})["score"] for a, b in batch.split(AT_ONCE)]
     mean, std = normalisation(model)
     return (torch.cat(parts).float().cpu() - mean) / std
 

@@ -19,6 +19,7 @@ from ..errors import RewardError
 from ..models.decoder import Decoder
 from ..models.encode import continuation, reads
 from ..text import Group, Response
+from .model import AT_ONCE
 
 LINES = r"\n+"
 """Steps that stand on lines of their own."""
@@ -28,8 +29,6 @@ CLAUSES = r"[,;:.!?]+(?=\s|$)|\n+"
 """Sub-sentences: up to any mark that parts them."""
 WHOLE = r"(?!)"
 """The response as one part: a pattern that nothing matches."""
-
-_TOKENS = 8192  # of one forward: enough to keep the machine busy, small beside the model
 
 
 @torch.no_grad()
@@ -57,6 +56,15 @@ def span_score(
         return torch.stack([span_score(groups, model=m, ends=e) for m, e in zip(model, each, strict=True)], -1)
     if not isinstance(ends, str):
         raise RewardError(f"`span_score` has one model and several `ends`, {ends}: give one.")
+    in_its_tokens(groups, model)
+    batch = assemble(groups)
+    parts = [model.outputs(batch.rows(a, b), {"token_score"})["token_score"] for a, b in batch.split(AT_ONCE)]
+    scores = torch.cat(parts).cpu()
+    return torch.where(span_ends(groups, model.tokenizer, ends=ends), scores, 0.0)
+
+
+def in_its_tokens(groups: Sequence[Group], model: Decoder) -> None:
+    """Refuse a model that reads other tokens than the policy's, and so cannot say what each of those earned."""
     other = next((g for g in groups if not reads(g, model.tokenizer)), None)
     if other is not None:
         raise RewardError(
@@ -64,10 +72,6 @@ def span_score(
             f"{other.prompt.shown[:80]!r}: take a model with the policy's tokenizer, or pay whole answers with "
             "one that has a `score` head."
         )
-    batch = assemble(groups)
-    parts = [model.outputs(batch.rows(a, b), {"token_score"})["token_score"] for a, b in batch.split(_TOKENS)]
-    scores = torch.cat(parts).cpu()
-    return torch.where(span_ends(groups, model.tokenizer, ends=ends), scores, 0.0)
 
 
 def span_ends(groups: Sequence[Group], tokenizer: object, *, ends: str) -> Tensor:

@@ -31,6 +31,7 @@ from .distance import (
 from .known_answers import KNOWN_ANSWERS
 from .known_corrections import KNOWN_CORRECTIONS
 from .known_degrees import KNOWN_DEGREES
+from .known_dense import KNOWN_DENSE
 from .known_distributions import KNOWN_DISTRIBUTIONS
 from .known_mixed import KNOWN_MIXED
 from .known_pairs import KNOWN_PAIRS
@@ -153,6 +154,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
     **KNOWN_DEGREES,
+    **KNOWN_DENSE,
     **KNOWN_DISTRIBUTIONS,
     **KNOWN_REGIMES,
     **KNOWN_ROUNDS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Sequence
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
@@ -183,6 +184,21 @@ class StepModel(Tabular):
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
         """See `Network.outputs`: `token_score`."""
         return {"token_score": self.table[prompt_rows(batch), prefix_rows(batch["ids"]), batch["ids"]].detach()}
+
+
+class PartModel(Tabular):
+    """Scores (prompts 85): one for everything that can be left of an answer, in the order of `prefix_rows`."""
+
+    name, tokenizer, ending = "parts", Digits(), ()
+    base = SimpleNamespace(config=None)
+    """Of a reward model that was never normalised."""
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `score`."""
+        ids, row = batch["ids"], torch.zeros_like(batch.lengths)
+        for t in range(ids.shape[-1]):
+            row = torch.where(t < batch.lengths, TOKENS * row + 1 + ids[..., t], row)
+        return {"score": self.table[prompt_rows(batch)[..., 0], row].detach()}
 
 
 class TabularGenerator:
