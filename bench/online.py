@@ -44,7 +44,7 @@ KNOBS: dict[str, dict[str, float]] = {
     # and the greedy answer to each of the 16 prompts, from which nothing is learnt
     "remax": {"beta": 0.1, "k": 1, "batch": 16, "steps": 32, "lr": 2e-4},
     "raft": {},
-    "superhf": {"beta": 0.1, "lr": 2e-4},
+    "superhf": {"beta": 0.1, "steps": 40},
     "online-dpo": {"k": 2, "batch": 16},
 }
 """The methods, with what is not the same for all: where the common rate and steps teach little, those as well."""

@@ -101,8 +101,8 @@ def leave_one_out(worth: Worth, players: int) -> Tensor:
     tensor([1., 1., 1.])
     """
     everyone = torch.ones(1, players, dtype=torch.bool)
-    whole, *without = worth(torch.cat([everyone, ~torch.eye(players, dtype=torch.bool)]))
-    return whole - torch.stack(without)
+    found = worth(torch.cat([everyone, ~torch.eye(players, dtype=torch.bool)]))
+    return found[0] - found[1:]
 
 
 def shapley(worth: Worth, orders: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def shapley(worth: Worth, orders: Tensor) -> Tensor:
     samples, players = orders.shape
     rank = orders.argsort(-1)
     passed = rank[:, None, :] < torch.arange(players + 1)[:, None]
-    sets, place = passed.view(-1, players).unique(dim=0, return_inverse=True)
+    sets, place = passed.view(-1, players).unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]
     gains = worth(sets)[place].view(samples, players + 1).diff(dim=-1)
     return gains.gather(-1, rank).mean(0)
 
@@ -138,7 +138,7 @@ def shapley_so_far(worth: Worth, orders: Tensor) -> Tensor:
     rank = orders.argsort(-1)
     without = (rank[:, None, :] < rank[:, :, None]).tril()
     both = torch.stack([without, without | torch.eye(players, dtype=torch.bool)])
-    sets, place = both.view(-1, players).unique(dim=0, return_inverse=True)
+    sets, place = both.view(-1, players).unique(dim=0, return_inverse=True)  # type: ignore[no-untyped-call]
     return worth(sets)[place].view(2, samples, players).diff(dim=0).mean((0, 1))
 
 
@@ -168,7 +168,9 @@ def _worth(group: Group, response: Response, model: Decoder, *, ahead: bool) -> 
 
     def worth(sets: Tensor) -> Tensor:
         at_once = max(1, AT_ONCE // len(whole.ids))
-        parts = [replace(group, prompt_ids=trunk, responses=tuple(map(left, some))) for some in sets.split(at_once)]
+        parts = [
+            replace(group, prompt_ids=trunk, responses=tuple(map(left, some))) for some in torch.split(sets, at_once)
+        ]
         return torch.cat([plain_scores([part], model)[0] for part in parts])
 
     return worth
