@@ -115,7 +115,7 @@ def align(
     model: Annotated[str, typer.Option(help="What is trained: a folder, hub id, .gguf file or wheel:NAME.")] = "",
     out: Out = Path("runs/align"),
     held_out: Annotated[float, typer.Option(help="The share of prompts that is only measured on.")] = 0.1,
-    split: Annotated[str, typer.Option(help="The split of a folder or of a data set on the hub.")] = "",
+    split: Annotated[str, typer.Option(help="Part of a folder, of a hub's data set or of a store.")] = "",
     form: Annotated[
         str, typer.Option("--as", help="Turn them into pairs, thumbs or rankings, also where something is lost.")
     ] = "",

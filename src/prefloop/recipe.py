@@ -302,8 +302,9 @@ class Data:
     """Judged answers: where they are, and the form they are wanted in.
 
     source: a .json, .jsonl, .jsonl.gz, .csv or .parquet file, a folder of them, a feedback store, or the id of a data
-    set on the Hugging Face hub. split: which part of a folder or of such a data set. form: turn them into this form,
-    also where something is lost on the way; without it they are only turned where nothing is.
+    set on the Hugging Face hub. split: which part of a folder or of such a data set, or which view of a store's
+    answers, such as `rankings`. form: turn them into this form, also where something is lost on the way; without it
+    they are only turned where nothing is.
 
     >>> Data(source="ratings.jsonl", form="pairs").split is None
     True

@@ -51,6 +51,15 @@ SHAPES = (
     Shape(name="PandaLM", columns=("instruction", "response1", "response2", "annotator1"), form="pairs", read=pandalm),
 )
 """Every shape that is known; the first that fits is taken."""
+_FORMS: dict[str, Form] = {
+    "choices": "choices",
+    "pairs": "pairs",
+    "thumbs": "thumbs",
+    "rankings": "rankings",
+    "ratings": "ratings",
+    "corrections": "pairs",
+}
+"""The views of a feedback store that are judged answers, and the form each is in; `pairs` are the choices as pairs."""
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -80,7 +89,7 @@ def read_judged(data: Data | str) -> Judged:
     """
     data = data if isinstance(data, Data) else Data(source=data)
     if _is_store(data.source):
-        return _stored(data.source)
+        return _stored(data.source, data.split)
     rows = read_rows(data.source, split=data.split)
     if not rows:
         raise DataError(f"{data.source} has no rows.")
@@ -145,6 +154,22 @@ def _is_store(source: str) -> bool:
         return handle.read(len(_SQLITE)) == _SQLITE
 
 
-def _stored(source: str) -> Judged:
+def _stored(source: str, view: str | None) -> Judged:
+    """What people said in a feedback store: the view that is asked for, or the only one that has something."""
+    if view is not None and view not in _FORMS:
+        raise DataError(
+            f"the answers in {source} have no view `{view}` to learn from: take one of {', '.join(_FORMS)}."
+        )
     with Store.open(source) as store:
-        return Judged(groups=tuple(j.group for j in store.choices()), form="choices")
+        views = [view] if view is not None else [name for name in _FORMS if name != "pairs"]
+        found = {name: said for name in views if (said := store.view(name)) or said.left_out}
+    if not found:
+        wanted = f" as {view}" if view else ""
+        raise DataError(f"nobody has answered a question in {source} that could be learnt from{wanted}.")
+    if len(found) > 1:
+        counts = ", ".join(f"{len(said)} {name}" for name, said in found.items())
+        most = max(found, key=lambda name: len(found[name]))
+        raise DataError(f"{source} holds answers of several kinds, {counts}: say which, for example --split {most}.")
+    [(name, said)] = found.items()
+    notes = tuple(f"{count} left out: {why}." for why, count in said.left_out.items())
+    return Judged(groups=tuple(j.group for j in said), form=_FORMS[name], notes=notes)
