@@ -16,7 +16,7 @@ from ..recipes import method
 from ..scoring.scorer import scored
 from .distance import Known, Verdict, verdicts
 from .known_rewards import from_own_pairs as from_every_pair
-from .learn import from_population, from_samples
+from .learn import from_population
 from .problem import BETA, PROMPT, REWARD, best_alone, distribution, reference, rises, total_variation
 from .tabular import WHOLE, group
 
@@ -60,21 +60,25 @@ def online_ipo(tau: float = BETA) -> Known:
     )
 
 
-def nearer(policy: Tensor, margin: float) -> float:
-    """The share of a policy's own pairs paid differently of which the better is ahead by less than this, in nats."""
+def short_of(policy: Tensor, margin: float) -> float:
+    """By how many nats at most a better answer is less than this margin ahead of a worse one; 0 where none is."""
     gained = (policy / distribution(reference())).log()
-    ahead = gained.unsqueeze(-1) - gained
-    pairs = torch.outer(policy, policy)[REWARD.unsqueeze(-1) > REWARD]
-    near = (ahead < margin)[REWARD.unsqueeze(-1) > REWARD]
-    return float(pairs[near].sum() / pairs.sum())
+    ahead = (gained.unsqueeze(-1) - gained)[REWARD.unsqueeze(-1) > REWARD]
+    return float((margin - ahead).clamp(min=0).max())
 
 
 def online_slic(beta: float = 2.0) -> Known:
-    """A step ends a little short of the margin, or beyond it: a hundredth of a nat is let pass."""
+    """The hinge of a pair is at rest as soon as the pair is so far apart, and not before."""
+    places = torch.arange(len(WHOLE))
+
+    def distance(recipe: Recipe) -> float:
+        found = from_population(recipe, torch.cartesian_prod(places, places))
+        return short_of(distribution(found["policy"]), 1 / beta)
+
     return Known(
-        recipe=method("online-slic")(reward=bind(higher), beta=beta, batch=32, steps=150),
-        what="1/beta nats between any two own answers that a judge tells apart (the share of pairs nearer is measured)",
-        distance=lambda recipe: nearer(distribution(from_samples(recipe)), 1 / beta - 0.01),
+        recipe=method("online-slic")(reward=bind(higher), beta=beta),
+        what="1/beta nats between any two of its own answers that a judge tells apart (the furthest short, in nats)",
+        distance=distance,
     )
 
 
