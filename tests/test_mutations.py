@@ -64,7 +64,8 @@ EQUIVALENT = {
         "torch.stack([best, worst], -1) -> torch.stack([best, worst], 1)",
     },
     "accepted": {
-        "standing.amax(-1, keepdim=True) -> standing.amax(1, keepdim=True)",
+        "reward.masked_fill(~there, -torch.inf).amax(-1, keepdim=True) -> "
+        "reward.masked_fill(~there, -torch.inf).amax(1, keepdim=True)",
         "torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(-1) -> "
         "torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(1)",
         "dim=-1 -> dim=1",

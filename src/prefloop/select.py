@@ -78,10 +78,11 @@ def accepted(
     tensor([[ True,  True, False]])
     """
     above_zero("accepted", temperature=temperature)
-    standing = reward.masked_fill(~present(mask), -torch.inf)
-    ahead = (standing - standing.amax(-1, keepdim=True)) / temperature - chance.log()
+    there = present(mask)
+    most = reward.masked_fill(~there, -torch.inf).amax(-1, keepdim=True)
+    ahead = ((reward - most) / temperature - chance.log()).masked_fill(~there, -torch.inf)
     places = torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(-1)
-    return ((ahead > 0) | (places < least)) & present(mask)
+    return ((ahead > 0) | (places < least)) & there
 
 
 @among_siblings

@@ -68,13 +68,14 @@ def test_the_order_of_the_responses_that_were_not_chosen_does_not_matter(functio
 def test_padding_on_the_right_does_not_matter(function, knobs, seed):
     tensors = arguments(function, seed)
     length = max(x.shape[-1] for x in tensors.values() if x.dim() == 3)
-    padded = {name: pad(name, x) if x.dim() == 3 and x.shape[-1] == length else x for name, x in tensors.items()}
+    padded = {name: pad(name, x) if x.dim() > 2 and x.shape[2] == length else x for name, x in tensors.items()}
     shortened = [x[..., :length] if x.dim() == 3 else x for x in results(function, padded, knobs)]
     assert_same(shortened, results(function, tensors, knobs))
 
 
 def pad(name, x):
-    return torch.nn.functional.pad(x, (0, 3), value=0 if name == "mask" else hidden(x))
+    channels = (0, 0) * (x.dim() - 3)
+    return torch.nn.functional.pad(x, (*channels, 0, 3), value=0 if name == "mask" else hidden(x))
 
 
 def hidden(x):

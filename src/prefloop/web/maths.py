@@ -36,8 +36,8 @@ def plugin(md: MarkdownIt) -> None:
 def mathml(latex: str, *, block: bool) -> str:
     r"""MathML that was read back and holds MathML only, or the formula in its own notation where it cannot be read.
 
-    >>> mathml(r"\\text{<b>}", block=False)
-    '<code class="formula">\\\\text{&lt;b&gt;}</code>'
+    >>> mathml(r"\text{<b>}", block=False)
+    '<code class="formula">\\text{&lt;b&gt;}</code>'
     """
     try:
         made = convert(latex, display="block" if block else "inline")
