@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,10 @@ def explain(error: DBAPIError, place: str) -> PrefloopError:
 def one_at_a_time(connection: Connection, *key: str) -> None:
     """Until the transaction ends, no other one goes past here with this key. On SQLite no other one writes at all."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": "\n".join(key)})
+        connection.execute(_LOCK, {"key": "\n".join(key)})
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
 
 def lookup(
@@ -122,7 +126,11 @@ def lookup(
 def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert the rows, where there are any."""
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_insert(table), rows)
+
+
+_insert = lru_cache(insert)
+"""One statement a table: SQLAlchemy is fast with a statement that it has seen."""
 
 
 def _without_password(url: str) -> str:

@@ -14,7 +14,7 @@ _KEY = 0x6C696E65  # of PostgreSQL: whoever adds lines shares it, whoever asks f
 def append(connection: Connection, rows: list[Row]) -> None:
     """Add lines to the log."""
     if rows and connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _KEY})
+        connection.execute(_SHARED, {"key": _KEY})
     insert_rows(connection, EVENTS, rows)
 
 
@@ -24,11 +24,15 @@ def end(connection: Connection) -> int:
     PostgreSQL numbers lines when they are written, and shows them when they are committed, which is another order. So
     this waits for those who are writing, and lets go at once: locks end with their savepoint.
     """
-    last = select(func.coalesce(func.max(EVENTS.c.seq), 0))
     if connection.dialect.name != "postgresql":
-        return int(connection.execute(last).scalar_one())
+        return int(connection.execute(_LAST).scalar_one())
     with connection.begin_nested() as savepoint:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _KEY})
-        found = int(connection.execute(last).scalar_one())
+        connection.execute(_ALONE, {"key": _KEY})
+        found = int(connection.execute(_LAST).scalar_one())
         savepoint.rollback()
     return found
+
+
+_SHARED = text("SELECT pg_advisory_xact_lock_shared(:key)")
+_ALONE = text("SELECT pg_advisory_xact_lock(:key)")
+_LAST = select(func.coalesce(func.max(EVENTS.c.seq), 0))

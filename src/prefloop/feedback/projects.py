@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, String, bindparam, func, select
 
 from ..errors import DataError, nearest
 from .database import insert_rows, one_at_a_time
@@ -129,14 +129,19 @@ def project_of(connection: Connection, project: str) -> Project:
 
 def stored_project(connection: Connection, project: str) -> Project | None:
     """The project as it is now, `None` where there is none."""
-    guideline = (
-        select(func.coalesce(func.max(GUIDELINES.c.version), 0))
-        .where(GUIDELINES.c.project == project)
-        .scalar_subquery()
-    )
-    query = select(PROJECTS, guideline.label("guideline")).where(PROJECTS.c.id == project)
-    row = connection.execute(query.order_by(PROJECTS.c.revision.desc()).limit(1)).mappings().first()
+    row = connection.execute(_STORED, {"project": project}).mappings().first()
     return None if row is None else _project(row)
+
+
+_GUIDELINE = select(func.coalesce(func.max(GUIDELINES.c.version), 0)).where(
+    GUIDELINES.c.project == bindparam("project", type_=String)
+)
+_STORED = (
+    select(PROJECTS, _GUIDELINE.scalar_subquery().label("guideline"))
+    .where(PROJECTS.c.id == bindparam("project", type_=String))
+    .order_by(PROJECTS.c.revision.desc())
+    .limit(1)
+)
 
 
 def _project(row: RowMapping) -> Project:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from ..errors import DataError
 from ..text import Answer, Question
@@ -20,10 +20,10 @@ from .database import BATCH, insert_rows, lookup, one_at_a_time
 from .kinds import asked, check_value, json_text, plain
 from .projects import project_of
 from .records import Item, Leased, Project, Purpose, Receipt, Submission
-from .rows import answer_row, read_questions
+from .rows import answer_row, read_question, read_questions
 from .sources import chance, shown_order
 from .stopping import Stopping
-from .store import Store, asked_of, checked, put_questions
+from .store import Store, asked_one, checked, put_questions
 from .tables import EVENTS, ITEMS, QUESTIONS, SLOTS
 
 HELD_AT_MOST = 3
@@ -77,10 +77,9 @@ class Queue:
             one_at_a_time(connection, "person", project, who)
             expires = now + found.lease_seconds
             held = slots.held(connection, project, who)
-            names = _questions(connection, held)
-            item = next((i for i in held if names[i] not in holding), None)
+            item = next((i for i, question in held if question not in holding), None)
             if item is not None:
-                slots.renew(connection, item, who, expires)
+                slots.put(connection, item, who, "leased", expires)
             elif len(held) < HELD_AT_MOST and found.state == "open":
                 item = self._take(connection, found, who, now, expires)
             return None if item is None else self._leased(connection, found, item, who, expires)
@@ -101,7 +100,7 @@ class Queue:
             project = project_of(connection, submission.project)
             item = _own(connection, submission)
             slots.lock_item(connection, item["seq"])
-            self._log(connection, submission)
+            self._log(connection, submission, item["revision"])
             self._follow(connection, project, item, submission)
         return Receipt(revision=submission.revision)
 
@@ -150,26 +149,25 @@ class Queue:
     def _take(self, connection: Connection, project: Project, who: str, now: float, expires: float) -> int | None:
         if self._stopping.reached(connection, self.store.columns, project, now):
             return None
-        if gold_is_due(project, who, slots.seen(connection, project.id, who)):
+        if project.gold_share and gold_is_due(project, who, slots.seen(connection, project.id, who)):
             item = slots.take_gold(connection, project, who, expires)
             if item is not None:
                 return item
         return slots.take_work(connection, project, who, now, expires)
 
     def _leased(self, connection: Connection, project: Project, item: int, who: str, expires: float) -> Leased:
-        row = connection.execute(select(ITEMS.c.question, ITEMS.c.purpose).where(ITEMS.c.seq == item)).one()
-        question = read_questions(connection, [QUESTIONS.c.id == row.question])[row.question]
+        row = connection.execute(_GIVEN, {"item": item, "by": who}).one()
+        question = read_question(connection, row.question)
         return Leased(
             question=question,
             order=shown_order(question, who=who, seed=self.seed),
             expires=expires,
             guideline=project.guideline,
             purpose=row.purpose,
-            revision=_revision(connection, row.question, who),
+            revision=row.revision,
         )
 
-    def _log(self, connection: Connection, said: Submission) -> None:
-        expected = _revision(connection, said.question, said.who)
+    def _log(self, connection: Connection, said: Submission, expected: int) -> None:
         if said.revision != expected:
             raise DataError(
                 f"{said.who} sent revision {said.revision} of question `{said.question}`, and the next is {expected}: "
@@ -187,7 +185,7 @@ class Queue:
             revision=said.revision,
         )
         if said.event == "answer":
-            answer = checked(answer, asked_of(connection, [said.question]), self.store.database.place)
+            answer = checked(answer, asked_one(connection, said.question), self.store.database.place)
         row = answer_row(answer, submission=said.id, project=said.project)
         log.append(connection, [row | {"event": said.event, "reason": plain(said.reason, "the reason")}])
 
@@ -195,8 +193,7 @@ class Queue:
         """The slot of who did it, and then the places of the item that are still free."""
         state = {"answer": "done", "skip": "skipped", "undo": "leased"}[said.event]
         expires = self.clock() + project.lease_seconds if said.event == "undo" else None
-        mine = (SLOTS.c.item == item["seq"], SLOTS.c.who == said.who)
-        connection.execute(update(SLOTS).where(*mine).values(state=state, expires=expires))
+        slots.put(connection, item["seq"], said.who, state, expires)
         if item["purpose"] == "work":
             slots.settle(connection, project, item["seq"])
 
@@ -211,15 +208,9 @@ def gold_is_due(project: Project, who: str, seen: int) -> bool:
     >>> sum(gold_is_due(half, "ada", n) for n in range(100))
     50
     """
-    if not project.gold_share:
-        return False
     first, last = int(seen * project.gold_share), int((seen + 1) * project.gold_share)
     places = ((j + chance("gold", project.id, who, j).random()) / project.gold_share for j in range(first, last + 1))
     return any(seen <= place < seen + 1 for place in places)
-
-
-def _questions(connection: Connection, items: Collection[int]) -> dict[int, str]:
-    return dict(lookup(connection, select(ITEMS.c.seq, ITEMS.c.question), ITEMS.c.seq, items))
 
 
 def _repeated(connection: Connection, said: Submission) -> Receipt | None:
@@ -228,8 +219,7 @@ def _repeated(connection: Connection, said: Submission) -> Receipt | None:
     Raises:
         DataError: somebody else, or something else, has this id.
     """
-    query = select(EVENTS.c.who, EVENTS.c.question, EVENTS.c.revision).where(EVENTS.c.submission == said.id)
-    row = connection.execute(query).first()
+    row = connection.execute(_SENT, {"id": said.id}).first()
     if row is None:
         return None
     if (row.who, row.question) != (said.who, said.question):
@@ -245,19 +235,24 @@ def _own(connection: Connection, said: Submission) -> RowMapping:
     Raises:
         DataError: it is not in the project, or they never had it.
     """
-    had = select(1).where(SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == said.who).exists()
-    query = select(ITEMS).where(ITEMS.c.question == said.question, ITEMS.c.project == said.project, had)
-    row = connection.execute(query).mappings().first()
+    about = {"question": said.question, "project": said.project, "by": said.who}
+    row = connection.execute(_OWN, about).mappings().first()
     if row is None:
         raise DataError(f"question `{said.question}` was not given to {said.who} in project `{said.project}`.")
     return row
 
 
-def _revision(connection: Connection, question: str, who: str) -> int:
-    """The number of the next thing a person does with a question."""
-    mine = select(EVENTS.c.revision).where(EVENTS.c.question == question, EVENTS.c.who == who)
-    last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
-    return 0 if last is None else last + 1
+_SENT = select(EVENTS.c.who, EVENTS.c.question, EVENTS.c.revision).where(EVENTS.c.submission == bindparam("id"))
+_LAST = select(func.max(EVENTS.c.revision)).where(
+    EVENTS.c.question == ITEMS.c.question, EVENTS.c.who == bindparam("by")
+)
+_REVISION = (func.coalesce(_LAST.correlate(ITEMS).scalar_subquery(), -1) + 1).label("revision")
+"""The number of the next thing a person does with a question."""
+_GIVEN = select(ITEMS.c.question, ITEMS.c.purpose, _REVISION).where(ITEMS.c.seq == bindparam("item"))
+_HAD = select(1).where(SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == bindparam("by")).exists()
+_OWN = select(ITEMS.c.seq, ITEMS.c.purpose, _REVISION).where(
+    ITEMS.c.question == bindparam("question"), ITEMS.c.project == bindparam("project"), _HAD
+)
 
 
 def _item_row(project: str, item: Item) -> dict[str, object]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, exists, select
 
 from ..text import Answer, Group, Message, Prompt, Question, Response
 from .records import Event
@@ -92,24 +92,33 @@ def read_questions(connection: Connection, where: Where) -> dict[str, Question]:
     query = select(RESPONSES).where(RESPONSES.c.group_id.in_(wanted)).order_by(RESPONSES.c.group_id, RESPONSES.c.place)
     for row in connection.execute(query).mappings():
         responses[row["group_id"]].append(_response(row))
-    asked = select(QUESTIONS, GROUPS.c.prompt, GROUPS.c.prompt_ids).join(GROUPS).where(*where).order_by(QUESTIONS.c.seq)
-    return {
-        row["id"]: Question(
-            id=row["id"],
-            kind=row["kind"],
-            group=Group(
-                prompt=_prompt(row["prompt"]),
-                prompt_ids=tuple(row["prompt_ids"]),
-                responses=tuple(responses[row["group_id"]]),
-            ),
-            why=row["why"],
-            round=row["round"],
-            split=row["split"],
-            options=row["options"],
-            parent=row["parent"],
-        )
-        for row in connection.execute(asked).mappings()
-    }
+    asked = _ASKED.where(*where).order_by(QUESTIONS.c.seq)
+    return {row["id"]: _question(row, responses[row["group_id"]]) for row in connection.execute(asked).mappings()}
+
+
+_ASKED = select(QUESTIONS, GROUPS.c.prompt, GROUPS.c.prompt_ids).join(GROUPS)
+_ASKED_ONE = _ASKED.where(QUESTIONS.c.id == bindparam("question"))
+_RESPONSES = select(RESPONSES).where(RESPONSES.c.group_id == bindparam("group")).order_by(RESPONSES.c.place)
+
+
+def read_question(connection: Connection, key: str) -> Question:
+    """The question of this id, which is there."""
+    row = connection.execute(_ASKED_ONE, {"question": key}).mappings().one()
+    found = connection.execute(_RESPONSES, {"group": row["group_id"]}).mappings()
+    return _question(row, [_response(r) for r in found])
+
+
+def _question(row: RowMapping, responses: list[Response]) -> Question:
+    return Question(
+        id=row["id"],
+        kind=row["kind"],
+        group=Group(prompt=_prompt(row["prompt"]), prompt_ids=tuple(row["prompt_ids"]), responses=tuple(responses)),
+        why=row["why"],
+        round=row["round"],
+        split=row["split"],
+        options=row["options"],
+        parent=row["parent"],
+    )
 
 
 def latest(*columns: Any) -> Select[Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, text, update
 
 from .database import insert_rows, one_at_a_time
 from .records import Project
@@ -21,6 +21,16 @@ from .tables import EVENTS, ITEMS, SLOTS
 _TRIED = 64  # candidates looked at before the search moves on, where others may take them meanwhile
 _FREE = SLOTS.c.state == "free"
 _LEASED = SLOTS.c.state == "leased"
+_PROJECT = SLOTS.c.project == bindparam("of_project")
+_WHO = SLOTS.c.who == bindparam("by")
+_ITEM = SLOTS.c.item == bindparam("of_item")
+_NUMBER = SLOTS.c.number == bindparam("of_number")
+_MINE = SLOTS.alias()
+
+
+def _hinted(query: Select[Any], index: str) -> Select[Any]:
+    """The query by this index: SQLite has no statistics of a table that grows while people work."""
+    return query.with_hint(SLOTS, f"INDEXED BY {index}", "sqlite")
 
 
 def lock_item(connection: Connection, item: int) -> None:
@@ -30,8 +40,7 @@ def lock_item(connection: Connection, item: int) -> None:
 
 def settle(connection: Connection, project: Project, item: int) -> None:
     """Give an item as many free slots as it still needs: its overlap less what is leased or done."""
-    query = select(SLOTS.c.number, SLOTS.c.state, SLOTS.c.gold).where(SLOTS.c.item == item)
-    rows = connection.execute(query).all()
+    rows = connection.execute(_OF_ITEM, {"of_item": item}).all()
     states = Counter(row.state for row in rows)
     retired = 0 < project.retire_after <= states["skipped"]
     wanted = 0 if retired else max(0, project.overlap - states["leased"] - states["done"])
@@ -43,35 +52,52 @@ def settle(connection: Connection, project: Project, item: int) -> None:
     insert_rows(connection, SLOTS, [new(project, item, first + n) for n in range(wanted - len(free))])
 
 
+_OF_ITEM = select(SLOTS.c.number, SLOTS.c.state).where(_ITEM)
+
+
 def new(project: Project, item: int, number: int, **other: Any) -> dict[str, Any]:
     """A free slot as a row."""
     row = {"item": item, "number": number, "project": project.id, "gold": False, "state": "free"}
     return row | {"who": None, "expires": None} | other
 
 
-def held(connection: Connection, project: str, who: str) -> list[int]:
-    """The items that are leased to a person, also where the lease has expired and nobody took it, in order."""
-    query = _hinted(select(SLOTS.c.item), "slots_open").where(SLOTS.c.project == project, _LEASED, SLOTS.c.who == who)
-    return list(connection.execute(query.order_by(SLOTS.c.item)).scalars())
+def held(connection: Connection, project: str, who: str) -> list[tuple[int, str]]:
+    """The items that are leased to a person, with their questions, also where the lease expired and nobody took it."""
+    return [(row.item, row.question) for row in connection.execute(_HELD, {"of_project": project, "by": who})]
+
+
+_HELD = (
+    _hinted(select(SLOTS.c.item, ITEMS.c.question), "slots_open")
+    .join(ITEMS, ITEMS.c.seq == SLOTS.c.item)
+    .where(_PROJECT, _LEASED, _WHO)
+    .order_by(SLOTS.c.item)
+)
 
 
 def live(connection: Connection, project: str, now: float) -> int:
     """How many leases of work items have not expired."""
-    query = _hinted(select(func.count()).select_from(SLOTS), "slots_open")
-    where = (SLOTS.c.project == project, _LEASED, ~SLOTS.c.gold, SLOTS.c.expires > now)
-    return int(connection.execute(query.where(*where)).scalar_one())
+    return int(connection.execute(_LIVE, {"of_project": project, "now": now}).scalar_one())
 
 
-def renew(connection: Connection, item: int, who: str, expires: float) -> None:
-    """Keep an item longer for who has it."""
-    mine = (SLOTS.c.item == item, SLOTS.c.who == who)
-    connection.execute(update(SLOTS).where(*mine).values(state="leased", expires=expires))
+_LIVE = _hinted(select(func.count()).select_from(SLOTS), "slots_open").where(
+    _PROJECT, _LEASED, ~SLOTS.c.gold, SLOTS.c.expires > bindparam("now")
+)
+
+
+def put(connection: Connection, item: int, who: str, state: str, expires: float | None) -> None:
+    """Say how it stands with a person's place of an item."""
+    connection.execute(_PUT, {"of_item": item, "by": who, "now_is": state, "until": expires})
+
+
+_PUT = update(SLOTS).where(_ITEM, _WHO).values(state=bindparam("now_is"), expires=bindparam("until"))
 
 
 def seen(connection: Connection, project: str, who: str) -> int:
     """How many items a person has been given."""
-    query = _hinted(select(func.count()).select_from(SLOTS), "slots_who")
-    return int(connection.execute(query.where(SLOTS.c.project == project, SLOTS.c.who == who)).scalar_one())
+    return int(connection.execute(_SEEN, {"of_project": project, "by": who}).scalar_one())
+
+
+_SEEN = _hinted(select(func.count()).select_from(SLOTS), "slots_who").where(_PROJECT, _WHO)
 
 
 def take_work(connection: Connection, project: Project, who: str, now: float, expires: float) -> int | None:
@@ -79,26 +105,36 @@ def take_work(connection: Connection, project: Project, who: str, now: float, ex
 
     "Next" is after the last item the person got, so that what they had and others still need is not searched again.
     """
-    last = select(func.max(SLOTS.c.item)).where(SLOTS.c.project == project.id, SLOTS.c.who == who, ~SLOTS.c.gold)
-    cursor = connection.execute(last).scalar() or 0
-    expired = _candidates(project, who).where(_LEASED, SLOTS.c.expires <= now)
-    free = _candidates(project, who).where(_FREE)
-    for query in (expired, free.where(SLOTS.c.item > cursor), free.where(SLOTS.c.item <= cursor)):
-        for item, number in _pages(connection, query):
-            if _lease(connection, project, item, number, who, now, expires):
+    about = {"of_project": project.id, "by": who}
+    last = connection.execute(_LAST, about).scalar() or 0
+    for item, number in _pages(connection, _EXPIRED, about | {"now": now, "after": 0}):
+        if _free_for(connection, item) and _take_over(connection, project, item, number, who, now, expires):
+            return item
+    for after, to in ((last, None), (0, last)):
+        query, bounds = (_NEXT, {"after": after}) if to is None else (_EARLIER, {"after": after, "to": to})
+        for item, number in _pages(connection, query, about | bounds):
+            if _free_for(connection, item) and _take(connection, item, number, who, expires):
                 return item
     return _come_back(connection, project, who, expires)
 
 
+_LAST = select(func.max(SLOTS.c.item)).where(_PROJECT, _WHO, ~SLOTS.c.gold)
+_HAD = select(1).where(_MINE.c.item == SLOTS.c.item, _MINE.c.who == bindparam("by")).exists()
+_CANDIDATES = (
+    _hinted(select(SLOTS.c.item, SLOTS.c.number), "slots_open")
+    .where(_PROJECT, ~SLOTS.c.gold, ~_HAD, SLOTS.c.item > bindparam("after"))
+    .order_by(SLOTS.c.item, SLOTS.c.number)
+    .limit(bindparam("size"))
+)
+_EXPIRED = _CANDIDATES.where(_LEASED, SLOTS.c.expires <= bindparam("now"))
+_NEXT = _CANDIDATES.where(_FREE)
+_EARLIER = _NEXT.where(SLOTS.c.item <= bindparam("to"))
+
+
 def take_gold(connection: Connection, project: Project, who: str, expires: float) -> int | None:
     """Lease a gold item this person has not had; gold items have as many places as there are people."""
-    query = (
-        select(ITEMS.c.seq)
-        .where(ITEMS.c.project == project.id, ITEMS.c.purpose == "gold", ~_had(ITEMS.c.seq, who))
-        .order_by(ITEMS.c.seq)
-        .limit(1)
-    )
-    item = connection.execute(query).scalar()
+    about = {"of_project": project.id, "by": who}
+    item = connection.execute(_GOLD_NEXT, about).scalar() or connection.execute(_GOLD, about).scalar()
     if item is not None:
         lock_item(connection, item)
         highest = select(func.coalesce(func.max(SLOTS.c.number), -1)).where(SLOTS.c.item == item)
@@ -106,6 +142,13 @@ def take_gold(connection: Connection, project: Project, who: str, expires: float
         row = new(project, item, number, gold=True, state="leased", who=who, expires=expires)
         insert_rows(connection, SLOTS, [row])
     return item
+
+
+_GOLD_HAD = select(1).where(_MINE.c.item == ITEMS.c.seq, _MINE.c.who == bindparam("by")).exists()
+_GOLD = select(ITEMS.c.seq).where(ITEMS.c.project == bindparam("of_project"), ITEMS.c.purpose == "gold", ~_GOLD_HAD)
+_GOLD = _GOLD.order_by(ITEMS.c.seq).limit(1)
+_GOLD_LAST = select(func.max(SLOTS.c.item)).where(_PROJECT, _WHO, SLOTS.c.gold).scalar_subquery()
+_GOLD_NEXT = _GOLD.where(ITEMS.c.seq > func.coalesce(_GOLD_LAST, 0))
 
 
 def rebuild(connection: Connection, project: Project) -> None:
@@ -141,36 +184,35 @@ _AFTER = {"answer": "done", "skip": "skipped", "undo": "lapsed"}
 """The state of a slot whose last event is this, where it is not leased."""
 
 
-def _candidates(project: Project, who: str) -> Select[Any]:
-    query = _hinted(select(SLOTS.c.item, SLOTS.c.number), "slots_open")
-    return query.where(SLOTS.c.project == project.id, ~SLOTS.c.gold, ~_had(SLOTS.c.item, who))
-
-
-def _pages(connection: Connection, query: Select[Any]) -> Iterator[tuple[int, int]]:
+def _pages(connection: Connection, query: Select[Any], values: dict[str, Any]) -> Iterator[tuple[int, int]]:
     """The candidates in order; on SQLite nobody else can take the first one meanwhile."""
     size = 1 if connection.dialect.name == "sqlite" else _TRIED
-    query = query.order_by(SLOTS.c.item, SLOTS.c.number)
-    last = -1
-    while rows := connection.execute(query.where(SLOTS.c.item > last).limit(size)).all():
+    after = values["after"]
+    while rows := connection.execute(query, values | {"after": after, "size": size}).all():
         yield from ((row.item, row.number) for row in rows)
-        last = rows[-1].item
+        after = rows[-1].item
 
 
-def _lease(
+def _take(connection: Connection, item: int, number: int, who: str, expires: float) -> bool:
+    """Take a free slot, unless somebody else has it by now."""
+    place = {"of_item": item, "of_number": number}
+    return bool(connection.execute(_TAKE, place | {"taker": who, "until": expires}).rowcount)
+
+
+_TAKE = update(SLOTS).where(_ITEM, _NUMBER, _FREE)
+_TAKE = _TAKE.values(state="leased", who=bindparam("taker"), expires=bindparam("until"))
+
+
+def _take_over(
     connection: Connection, project: Project, item: int, number: int, who: str, now: float, expires: float
 ) -> bool:
-    """Take a slot, unless somebody else has it by now or is at this item this very moment."""
-    if not _try_lock_item(connection, item):
-        return False
+    """Let a lease that expired lapse, and take a slot that becomes free by it."""
     place = (SLOTS.c.item == item, SLOTS.c.number == number)
     lapsing = update(SLOTS).where(*place, _LEASED, SLOTS.c.expires <= now).values(state="lapsed", expires=None)
     if connection.execute(lapsing).rowcount:
         settle(connection, project, item)
-        free = select(SLOTS.c.number).where(SLOTS.c.item == item, _FREE).limit(1)
-        number = connection.execute(free).scalar_one_or_none() or number
-        place = (SLOTS.c.item == item, SLOTS.c.number == number)
-    taking = update(SLOTS).where(*place, _FREE).values(state="leased", who=who, expires=expires)
-    return bool(connection.execute(taking).rowcount)
+    free = connection.execute(select(SLOTS.c.number).where(SLOTS.c.item == item, _FREE).limit(1)).scalar()
+    return free is not None and _take(connection, item, free, who, expires)
 
 
 def _come_back(connection: Connection, project: Project, who: str, expires: float) -> int | None:
@@ -181,24 +223,16 @@ def _come_back(connection: Connection, project: Project, who: str, expires: floa
     item = connection.execute(select(SLOTS.c.item).where(*mine, needed).order_by(SLOTS.c.item).limit(1)).scalar()
     if item is not None:
         lock_item(connection, item)
-        renew(connection, item, who, expires)
+        put(connection, item, who, "leased", expires)
         settle(connection, project, item)
     return item
 
 
-def _had(item: Any, who: str) -> Any:
-    mine = SLOTS.alias()
-    return select(1).where(mine.c.item == item, mine.c.who == who).exists()
-
-
-def _try_lock_item(connection: Connection, item: int) -> bool:
+def _free_for(connection: Connection, item: int) -> bool:
+    """Lock an item, unless somebody else is at it this very moment."""
     if connection.dialect.name != "postgresql":
         return True
-    return bool(
-        connection.execute(select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"item\n{item}", 0)))).scalar()
-    )
+    return bool(connection.execute(_TRY, {"key": f"item\n{item}"}).scalar())
 
 
-def _hinted(query: Select[Any], index: str) -> Select[Any]:
-    """The query by this index: SQLite has no statistics of a table that grows while people work."""
-    return query.with_hint(SLOTS, f"INDEXED BY {index}", "sqlite")
+_TRY = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from ..errors import DataError, PrefloopError
 from ..text import Answer, Question
@@ -149,6 +149,9 @@ class Store:
     ) -> Iterator[Event]:
         """The whole log, oldest first and in constant memory: answers, also revised ones, skips and undos."""
         query = select(EVENTS).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq)
+        if question is not None and project is not None:  # by the index of questions, which has far fewer lines
+            query = query.where(EVENTS.c.question == question, func.coalesce(EVENTS.c.project, "") == project)
+            project = question = None
         for column, wanted in ((EVENTS.c.project, project), (EVENTS.c.question, question), (EVENTS.c.who, who)):
             query = query if wanted is None else query.where(column == wanted)
         with self.database.reading() as connection:
@@ -198,12 +201,24 @@ def _about(split: Split | None, rounds: Collection[int] | None) -> Where:
 
 def asked_of(connection: Connection, questions: Collection[str]) -> dict[str, Asked]:
     """What the checks of answers read of these questions, by id; those that are not there are left out."""
-    query = select(
-        QUESTIONS.c.id, QUESTIONS.c.kind, QUESTIONS.c.options, RESPONSES.c.place, func.length(RESPONSES.c.text)
-    ).outerjoin(RESPONSES, RESPONSES.c.group_id == QUESTIONS.c.group_id)
+    return _asked(lookup(connection, _FACTS, QUESTIONS.c.id, questions))
+
+
+def asked_one(connection: Connection, question: str) -> dict[str, Asked]:
+    """`asked_of` of one question."""
+    return _asked(connection.execute(_FACTS_OF_ONE, {"question": question}))
+
+
+_FACTS = select(
+    QUESTIONS.c.id, QUESTIONS.c.kind, QUESTIONS.c.options, RESPONSES.c.place, func.length(RESPONSES.c.text)
+).outerjoin(RESPONSES, RESPONSES.c.group_id == QUESTIONS.c.group_id)
+_FACTS_OF_ONE = _FACTS.where(QUESTIONS.c.id == bindparam("question"))
+
+
+def _asked(rows: Iterable[Any]) -> dict[str, Asked]:
     facts: dict[str, tuple[str, Any]] = {}
     lengths: dict[str, dict[int, int]] = {}
-    for key, kind, options, place, length in lookup(connection, query, QUESTIONS.c.id, questions):
+    for key, kind, options, place, length in rows:
         facts[key] = (kind, options)
         lengths.setdefault(key, {}).update({} if place is None else {place: length})
     return {
