@@ -220,7 +220,7 @@ def test_the_memory_of_import_and_export_does_not_grow_with_the_store(
         return top
 
     peak(50)  # what is loaded and compiled once
-    few, many = peak(600), peak(1_800)
+    few, many = peak(1_200), peak(3_600)
     assert many < 1.3 * few
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
@@ -185,7 +185,8 @@ class Queue:
             revision=said.revision,
         )
         if said.event == "answer":
-            answer = checked(answer, asked_one(connection, said.question), self.store.database.place)
+            value = checked(answer, asked_one(connection, said.question), self.store.database.place)
+            answer = replace(answer, value=value)
         row = answer_row(answer, submission=said.id, project=said.project)
         log.append(connection, [row | {"event": said.event, "reason": plain(said.reason, "the reason")}])
 

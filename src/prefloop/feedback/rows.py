@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, exists, select
@@ -16,6 +17,10 @@ from .tables import EVENTS, GROUPS, QUESTIONS, RESPONSES
 
 Row = dict[str, Any]
 Where = list[ColumnElement[bool]]
+_ANSWER = tuple(f.name for f in fields(Answer))
+EVENT = tuple(f.name for f in fields(Event) if f.name != "seq")
+"""What an event has but its place in the log."""
+_OF_ANSWER, _OF_EVENT = attrgetter(*_ANSWER), attrgetter(*EVENT)
 
 
 def group_rows(group: Group) -> tuple[Row, list[Row]]:
@@ -75,8 +80,7 @@ def question_row(question: Question, group_id: str) -> Row:
 
 def answer_row(answer: Answer, *, submission: str, project: str = "") -> Row:
     """An answer as a row of `events`."""
-    row = {f.name: getattr(answer, f.name) for f in fields(answer)}
-    return row | {
+    return dict(zip(_ANSWER, _OF_ANSWER(answer), strict=True)) | {
         "order": list(answer.order),
         "event": "answer",
         "submission": submission,
@@ -142,14 +146,14 @@ def read_answers(connection: Connection, where: Where) -> list[Answer]:
 
 def answer(row: RowMapping) -> Answer:
     """A row of `events` as an answer."""
-    return Answer(**{f.name: row[f.name] for f in fields(Answer)} | {"order": tuple(row["order"])})
+    return Answer(**{name: row[name] for name in _ANSWER} | {"order": tuple(row["order"])})
 
 
 def event(row: RowMapping) -> Event:
     """A row of `events` as an event."""
-    return Event(**{f.name: row[f.name] for f in fields(Event)} | {"order": tuple(row["order"])})
+    return Event(seq=row["seq"], **{name: row[name] for name in EVENT} | {"order": tuple(row["order"])})
 
 
 def event_row(said: Event) -> Row:
     """An event as a row of `events`, without its place in the log."""
-    return {f.name: getattr(said, f.name) for f in fields(said) if f.name != "seq"} | {"order": list(said.order)}
+    return dict(zip(EVENT, _OF_EVENT(said), strict=True)) | {"order": list(said.order)}

@@ -28,11 +28,6 @@ _NUMBER = SLOTS.c.number == bindparam("of_number")
 _MINE = SLOTS.alias()
 
 
-def _hinted(query: Select[Any], index: str) -> Select[Any]:
-    """The query by this index: SQLite has no statistics of a table that grows while people work."""
-    return query.with_hint(SLOTS, f"INDEXED BY {index}", "sqlite")
-
-
 def lock_item(connection: Connection, item: int) -> None:
     """Whoever changes the slots of an item waits here for whoever else does."""
     one_at_a_time(connection, "item", str(item))
@@ -67,7 +62,7 @@ def held(connection: Connection, project: str, who: str) -> list[tuple[int, str]
 
 
 _HELD = (
-    _hinted(select(SLOTS.c.item, ITEMS.c.question), "slots_open")
+    select(SLOTS.c.item, ITEMS.c.question)
     .join(ITEMS, ITEMS.c.seq == SLOTS.c.item)
     .where(_PROJECT, _LEASED, _WHO)
     .order_by(SLOTS.c.item)
@@ -79,8 +74,8 @@ def live(connection: Connection, project: str, now: float) -> int:
     return int(connection.execute(_LIVE, {"of_project": project, "now": now}).scalar_one())
 
 
-_LIVE = _hinted(select(func.count()).select_from(SLOTS), "slots_open").where(
-    _PROJECT, _LEASED, ~SLOTS.c.gold, SLOTS.c.expires > bindparam("now")
+_LIVE = (
+    select(func.count()).select_from(SLOTS).where(_PROJECT, _LEASED, ~SLOTS.c.gold, SLOTS.c.expires > bindparam("now"))
 )
 
 
@@ -97,7 +92,7 @@ def seen(connection: Connection, project: str, who: str) -> int:
     return int(connection.execute(_SEEN, {"of_project": project, "by": who}).scalar_one())
 
 
-_SEEN = _hinted(select(func.count()).select_from(SLOTS), "slots_who").where(_PROJECT, _WHO)
+_SEEN = select(func.count()).select_from(SLOTS).where(_PROJECT, _WHO)
 
 
 def take_work(connection: Connection, project: Project, who: str, now: float, expires: float) -> int | None:
@@ -121,7 +116,7 @@ def take_work(connection: Connection, project: Project, who: str, now: float, ex
 _LAST = select(func.max(SLOTS.c.item)).where(_PROJECT, _WHO, ~SLOTS.c.gold)
 _HAD = select(1).where(_MINE.c.item == SLOTS.c.item, _MINE.c.who == bindparam("by")).exists()
 _CANDIDATES = (
-    _hinted(select(SLOTS.c.item, SLOTS.c.number), "slots_open")
+    select(SLOTS.c.item, SLOTS.c.number)
     .where(_PROJECT, ~SLOTS.c.gold, ~_HAD, SLOTS.c.item > bindparam("after"))
     .order_by(SLOTS.c.item, SLOTS.c.number)
     .limit(bindparam("size"))

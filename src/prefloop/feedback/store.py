@@ -104,7 +104,7 @@ class Store:
         with self.database.writing() as connection:
             one_at_a_time(connection, "answers")
             questions = asked_of(connection, ids)
-            kept = [checked(a, questions, self.database.place) for a in answers]
+            kept = [replace(a, value=checked(a, questions, self.database.place)) for a in answers]
             known = set(lookup(connection, select(EVENTS.c.question, EVENTS.c.who), EVENTS.c.question, ids))
             first = {(a.question, a.who): a for a in reversed(kept) if (a.question, a.who) not in known}
             rows = [answer_row(replace(a, revision=0), submission=uuid.uuid4().hex) for a in reversed(first.values())]
@@ -227,8 +227,8 @@ def _asked(rows: Iterable[Any]) -> dict[str, Asked]:
     }
 
 
-def checked(answer: Answer, questions: Mapping[str, Asked], place: str) -> Answer:
-    """The answer as it is kept.
+def checked(answer: Answer | Event, questions: Mapping[str, Asked], place: str) -> Any:
+    """The value of an answer as it is kept.
 
     Raises:
         DataError: it does not fit its question.
@@ -245,7 +245,7 @@ def checked(answer: Answer, questions: Mapping[str, Asked], place: str) -> Answe
             f"{answer.who} answered question `{answer.question}` shown in the order {answer.order}: "
             f"it has {len(shown)} responses, counted from 0, and `order` lists each of them once."
         )
-    return replace(answer, value=check_value(answer.value, question))
+    return check_value(answer.value, question)
 
 
 def put_questions(connection: Connection, questions: Sequence[Question], place: str) -> None:

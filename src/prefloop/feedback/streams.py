@@ -8,19 +8,21 @@ queue stay where they are; names of people go with the events.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 
 from ..errors import DataError
-from ..text import Answer, Group, Message, Prompt, Question, Response
+from ..text import Group, Message, Prompt, Question, Response
 from . import log
 from .database import BATCH, lookup, one_at_a_time
+from .kinds import Asked
 from .records import Event
-from .rows import event_row, read_questions
+from .rows import EVENT, Row, event_row, read_questions
 from .store import Store, asked_of, checked, put_questions
 from .tables import EVENTS, ITEMS, QUESTIONS
 
@@ -56,14 +58,17 @@ def add_events(store: Store, events: Iterable[Event]) -> int:
             known = {s for (s,) in lookup(connection, select(EVENTS.c.submission), EVENTS.c.submission, ids)}
             new = {e.submission: e for e in some if e.submission not in known}
             asked = asked_of(connection, {e.question for e in new.values()})
-            for event in new.values():
-                if event.event == "answer":
-                    checked(_answer(event), asked, store.database.place)
-                elif event.question not in asked:
-                    raise DataError(f"{event.who} spoke of question `{event.question}`, which is not in the store.")
-            log.append(connection, [event_row(e) for e in new.values()])
+            log.append(connection, [_row(e, asked, store.database.place) for e in new.values()])
         count += len(some)
     return count
+
+
+def _row(event: Event, asked: Mapping[str, Asked], place: str) -> Row:
+    if event.event == "answer":
+        return event_row(event) | {"value": checked(event, asked, place)}
+    if event.question not in asked:
+        raise DataError(f"{event.who} spoke of question `{event.question}`, which is not in the store.")
+    return event_row(event)
 
 
 def questions(store: Store, *, project: str | None = None) -> Iterator[Question]:
@@ -94,9 +99,8 @@ def export(store: Store, *, project: str | None = None) -> Iterator[str]:
     True
     """
     for question in questions(store, project=project):
-        yield _line("question", asdict(question))
-    for event in store.events(project=project):
-        yield _line("event", {name: value for name, value in asdict(event).items() if name != "seq"})
+        yield _line("question", _plain(question))
+    yield from _events(store, project)
 
 
 def load(store: Store, lines: Iterable[str]) -> tuple[int, int]:
@@ -115,8 +119,47 @@ def load(store: Store, lines: Iterable[str]) -> tuple[int, int]:
     return asked, said
 
 
+_AS_STORED = ("value", "order")
+"""The columns of an event that are JSON in the database: they go into the line as they are."""
+
+
+def _events(store: Store, project: str | None) -> Iterator[str]:
+    plain = [EVENTS.c[name] for name in EVENT if name not in _AS_STORED]
+    query = select(*plain, *(cast(EVENTS.c[name], Text).label(name) for name in _AS_STORED)).order_by(EVENTS.c.seq)
+    if project is not None:
+        query = query.where(EVENTS.c.project == project)
+    names, count = [c.name for c in plain], len(plain)
+    with store.database.reading() as connection:
+        for row in connection.execute(query, execution_options={"yield_per": BATCH}):
+            line = _line("event", dict(zip(names, row[:count], strict=True)))
+            value, order = map(_stored, row[count:])
+            yield f'{line[:-2]}, "value": {value}, "order": {order}}}\n'
+
+
+def _stored(text: str | None) -> str:
+    """JSON as it is in the database, but legible: SQLAlchemy escapes what is not ASCII."""
+    if text is None:
+        return "null"
+    return json.dumps(json.loads(text), ensure_ascii=False) if "\\u" in text else text
+
+
 def _line(record: str, values: dict[str, Any]) -> str:
-    return json.dumps({"record": record, **values}, ensure_ascii=False) + "\n"
+    return _ENCODE({"record": record, **values}) + "\n"
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _plain(value: Any) -> Any:
+    """Records as what JSON has; `dataclasses.asdict` copies every token."""
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value] if value and is_dataclass(value[0]) else value
+    return {name: _plain(getattr(value, name)) for name in _names(value.__class__)} if is_dataclass(value) else value
+
+
+@lru_cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
 
 
 def _record(number: int, line: str) -> Question | Event:
@@ -143,7 +186,3 @@ def _question(values: dict[str, Any]) -> Question:
 
 def _event(values: dict[str, Any]) -> Event:
     return Event(seq=0, **values | {"order": tuple(values["order"])})
-
-
-def _answer(event: Event) -> Answer:
-    return Answer(**{f.name: getattr(event, f.name) for f in fields(Answer)})
