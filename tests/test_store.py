@@ -6,7 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -336,3 +336,39 @@ def test_a_process_killed_while_asking_keeps_what_it_committed_and_resumes_to_th
         pool.ask(asked[:200], store.add_answers)
         assert {(a.question, a.who, a.value) for a in store.answers()} <= {(a.question, a.who, a.value) for a in whole}
         assert {f"q{i}" for i in [*range(200), *range(2_990, 3_000)]} <= {a.question for a in store.answers()}
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_a_character_that_no_database_holds_is_refused_and_what_was_there_stays(
+    place: Path | str, character: str
+) -> None:
+    def asked(key: str, prompt: str = "p", first: str = "a") -> Question:
+        pair = (Response(text=first), Response(text="b"))
+        return Question(id=key, kind="comparison", group=Group(prompt=Prompt(text=prompt), responses=pair))
+
+    odd = f"x{character}y"
+    with Store.open(place) as store:
+        store.add_questions([asked("q0")])
+        Projects(store).create(Project(id="p", title="P", kinds=("comparison",)), by="lee")
+        queue = Queue(store)
+        attempts: list[Callable[[], object]] = [
+            lambda: store.add_questions([asked(odd)]),
+            lambda: store.add_questions([asked("q1", first=odd)]),
+            lambda: store.add_answers(
+                [Answer(question="q0", who=odd, value=1, order=(0, 1), seconds=1.0, at=0.0)],
+            ),
+            lambda: store.add_note(odd, 1),
+            lambda: Projects(store).add_guidelines("p", odd, by="lee"),
+            lambda: queue.add_items("p", [Item(question=asked("q2"), explanation=odd)]),
+            lambda: queue.next_item("p", odd),
+        ]
+        if character == "\0":  # half of a surrogate pair can be written in JSON
+            attempts += [
+                lambda: store.add_questions([asked("q1", prompt=odd)]),
+                lambda: store.add_note("k", [{"a": odd}]),
+            ]
+        for attempt in attempts:
+            with pytest.raises(DataError, match="cannot be kept: "):
+                attempt()
+        assert [q.id for q in store.questions()] == ["q0"]
+        assert store.notes() == []

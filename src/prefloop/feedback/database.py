@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlalchemy import URL, Column, Connection, Engine, Select, Table, create_engine, insert, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DataError as SqlDataError
 
 from ..errors import PrefloopError, RunError
 from . import sqlite
+from .storable import check_row, unholdable
 
 BATCH = 500
 """Rows in one statement: databases bound the number of values in it."""
@@ -90,12 +92,16 @@ class Database:
         try:
             with engine.begin() as connection:
                 yield connection
+        except UnicodeEncodeError as error:
+            raise unholdable(repr(error.object)[:80], str(error.reason)) from error
         except DBAPIError as error:
             raise explain(error, self.place) from error
 
 
 def explain(error: DBAPIError, place: str) -> PrefloopError:
     """The error a person can act on."""
+    if isinstance(error, SqlDataError) and "NUL" in str(error.orig):  # in a condition: what is inserted is checked
+        return unholdable("a text", str(error.orig))
     if getattr(error.orig, "sqlite_errorname", "") or not getattr(error.orig, "diag", None):
         return sqlite.explain(error, place)
     said = str(error.orig).strip().splitlines()
@@ -124,7 +130,13 @@ def lookup(
 
 
 def insert_rows(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows, where there are any."""
+    """Insert the rows, where there are any.
+
+    Raises:
+        DataError: a text in them that no database holds.
+    """
+    for row in rows:
+        check_row(table.name, row)
     if rows:
         connection.execute(_insert(table), rows)
 

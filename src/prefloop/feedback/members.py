@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select
 
 from ..errors import DataError
 from .database import insert_rows, one_at_a_time
@@ -161,8 +161,7 @@ def _hash(token: str) -> str:
 
 
 def _holder(connection: Connection, token: str, now: float) -> Member | None:
-    query = _last().where(MEMBERS.c.token == _hash(token), MEMBERS.c.state != "removed", MEMBERS.c.expires > now)
-    row = connection.execute(query).mappings().first()
+    row = connection.execute(_HOLDER, {"hash": _hash(token), "now": now}).mappings().first()
     return None if row is None else _member(row)
 
 
@@ -176,6 +175,9 @@ def _last() -> Select[Any]:
 
 
 _OTHER = MEMBERS.alias()
+_HOLDER = _last().where(
+    MEMBERS.c.token == bindparam("hash"), MEMBERS.c.state != "removed", MEMBERS.c.expires > bindparam("now")
+)
 
 
 def _member(row: RowMapping) -> Member:

@@ -70,8 +70,11 @@ class Queue:
 
         `holding` are the questions they have on the page, so that the one after those can be fetched ahead; at most
         `HELD_AT_MOST` in all.
+
+        Raises:
+            DataError: there is no such project, or this is no name.
         """
-        now = self.clock()
+        now, who = self.clock(), plain(who, "the name")
         with self.store.database.writing() as connection:
             found = project_of(connection, project)
             one_at_a_time(connection, "person", project, who)
