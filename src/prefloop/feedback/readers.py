@@ -179,9 +179,24 @@ def _csv(path: Path, blocks: Iterator[str]) -> Read:
                 more = f"{place} has more cells than the first line has names: quote cells with a comma."
                 yield place, DataError(more)
             else:
-                yield place, values
+                yield place, {name: _cell(value) for name, value in values.items()}
     except csv.Error as error:
         raise DataError(f"{path} is no CSV that can be read: {error}.") from error
+
+
+def _cell(value: Any) -> Any:
+    """Turns of a conversation where a cell holds them as JSON, else its text."""
+    if not isinstance(value, str) or not value.startswith(('[{"', '{"')):
+        return value
+    try:
+        found = json.loads(value)
+    except json.JSONDecodeError:
+        return value
+    turns = found if isinstance(found, list) else [found]
+    return found if all(isinstance(t, dict) and any(n <= set(t) for n in _TURN) for t in turns) else value
+
+
+_TURN = ({"role", "content"}, {"from", "value"})
 
 
 def _parquet(path: Path) -> Read:

@@ -39,7 +39,16 @@ class Shape:
 
     def fits(self, columns: Collection[str]) -> bool:
         """Whether rows with these columns have the shape."""
-        return all(any(one in columns for one in column.split("|")) for column in self.columns)
+        return fits(self.columns, columns)
+
+
+def fits(wanted: Collection[str], columns: Collection[str]) -> bool:
+    """Whether all the columns that are wanted are there; alternatives are parted by `|`.
+
+    >>> fits(("prompt", "label|kto_tag"), ("prompt", "kto_tag"))
+    True
+    """
+    return all(any(one in columns for one in column.split("|")) for column in wanted)
 
 
 def given(row: Row, *names: str) -> Any:
@@ -132,7 +141,7 @@ def thumbs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftO
 
 def lists(row: Row) -> Iterator[Group | LeftOut]:
     """`responses` with `scores`, with `ranks` (1 is the best), or best first."""
-    answers = [_answer(one, f"{row.place}, `responses`") for one in _list(row, "responses")]
+    answers = [_answer(one, f"{row.place}, `responses`") for one in listed(row, "responses")]
     leads = {lead for lead, _ in answers}
     if not answers or len(leads) > 1:
         yield LeftOut(why="the responses answer different prompts" if answers else "the list is empty")
@@ -189,6 +198,16 @@ def _prompt(row: Row, lead: tuple[Message, ...], column: str | None) -> Prompt |
 _OTHER_PROMPT = LeftOut(why="the answers follow another prompt than the row's")
 
 
+def prompted(row: Row) -> Prompt:
+    """The prompt in the column `prompt`: a text, or messages.
+
+    Raises:
+        DataError: it is neither.
+    """
+    said = given(row, "prompt")
+    return Prompt(text=said) if isinstance(said, str) else Prompt(messages=messages(said, f"{row.place}, the prompt"))
+
+
 def _target(row: Row) -> float | None:
     value = row.values.get("target")
     if value in (None, ""):
@@ -210,7 +229,12 @@ def _label(row: Row) -> float:
     return label
 
 
-def _list(row: Row, name: str) -> list[Any]:
+def listed(row: Row, name: str) -> list[Any]:
+    """The list in this column, also where it lies as JSON in a cell.
+
+    Raises:
+        DataError: it is no list.
+    """
     value = given(row, name)
     if isinstance(value, str):  # a cell of a CSV file
         try:
@@ -223,7 +247,7 @@ def _list(row: Row, name: str) -> list[Any]:
 
 
 def _numbers(row: Row, name: str, count: int) -> list[float]:
-    found = [_number(row, name, value) for value in _list(row, name)]
+    found = [_number(row, name, value) for value in listed(row, name)]
     if len(found) != count:
         raise DataError(f"{row.place}: `{name}` has {len(found)} numbers for {count} responses: give one for each.")
     return found
