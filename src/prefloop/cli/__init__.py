@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ..errors import PrefloopError
 from .models import sample, track
-from .people import label
+from .people import export, import_, label
 from .recipes import check, explain, methods, verify
 from .runs import align, demo, run
 from .shared import escaped
@@ -24,8 +24,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, run, align, explain, check, sample, track, label, methods, verify):
-    app.command()(command)
+for command in (demo, run, align, explain, check, sample, track, label, import_, export, methods, verify):
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def main() -> None:

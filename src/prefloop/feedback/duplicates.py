@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..text import Question
@@ -13,6 +14,7 @@ from .records import Event
 from .seen import Seen
 
 
+@lru_cache(maxsize=64)  # one prompt is asked about several times
 def normalised(text: str) -> str:
     """The text without what a reader passes over: case, white space, forms of the same character, marks at the end.
 

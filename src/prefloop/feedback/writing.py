@@ -52,8 +52,11 @@ class Writer:
 
     def _flush(self) -> None:
         rows, self._rows, self._held = self._rows, [], 0
-        asked = {q.id: (row.place, q) for row in reversed(rows) for q in row.questions}
-        refused = self._put(dict(reversed(asked.items())))
+        asked: dict[str, tuple[str, Question]] = {}
+        for row in rows:
+            for question in row.questions:
+                asked.setdefault(question.id, (row.place, question))
+        refused = self._put(asked)
         said = {e.submission: (row.place, e) for row in rows for e in row.events if e.question not in refused}
         if said:
             new = [event for _, event in self._fitting(said)]

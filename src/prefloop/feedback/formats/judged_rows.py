@@ -67,7 +67,7 @@ def _of_group(row: Row, group: Group, form: _Form) -> Iterator[Said]:
         yield question
         yield said(
             question, value, who=known.who, seconds=known.seconds, at=known.at, guideline=known.guideline,
-            submission=f"{known.submission}-{question.id}" if known.submission else "",
+            submission=f"{known.submission}, {list(known.places or ())}" if known.submission else "",
         )  # fmt: skip
         if lost:
             yield LeftOut(why=lost)
