@@ -68,7 +68,7 @@ def _omissions(row: Row, prompt: Prompt, answer: str, missing: list[Any]) -> Ite
         named = f"passage {passage}, sentence {', '.join(map(str, sentences))}"
         inside = 1 <= passage <= len(passages)
         quoted = [passages[passage - 1][s] for s in sentences if inside and 0 < s < len(passages[passage - 1])]
-        lines.append(f"{one['error type']} ({named}): {' '.join(quoted)}".rstrip())
+        lines.append(f"{one['error type']} ({named}): {' '.join(' '.join(quoted).split())}".rstrip())
     question = asked("critique", prompt, [answer], options={"ask": "What does this answer leave out?"})
     yield question
     yield said(question, {"response": 0, "text": "\n".join(lines)})
