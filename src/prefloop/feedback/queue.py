@@ -25,6 +25,7 @@ from .sources import chance, shown_order
 from .stopping import Stopping
 from .store import Store, asked_of, checked, put_questions
 from .tables import EVENTS, ITEMS, QUESTIONS, SLOTS
+from .telemetry import FINAL
 
 HELD_AT_MOST = 3
 """Items that one person may have at a time: the one before them, and those fetched ahead."""
@@ -91,7 +92,8 @@ class Queue:
         An answer whose lease expired meanwhile is kept all the same.
 
         Raises:
-            DataError: the item is not theirs, the value is not what its kind takes, or `revision` is not the next.
+            DataError: the item is not theirs, the value is not what its kind takes, `revision` is not the next, or they
+                have seen since who wrote what or what is right.
         """
         with self.store.database.writing() as connection:
             one_at_a_time(connection, "person", submission.project, submission.who)
@@ -150,8 +152,11 @@ class Queue:
     def _take(self, connection: Connection, project: Project, who: str, now: float, expires: float) -> int | None:
         if self._stopping.reached(connection, project, now):
             return None
+        practice = slots.take_other(connection, project, who, expires, "practice", after=project.examples)
+        if practice is not None:
+            return practice
         if gold_is_due(project, who, slots.seen(connection, project.id, who)):
-            item = slots.take_gold(connection, project, who, expires)
+            item = slots.take_other(connection, project, who, expires, "gold")
             if item is not None:
                 return item
         return slots.take_work(connection, project, who, now, expires)
@@ -169,6 +174,7 @@ class Queue:
         )
 
     def _log(self, connection: Connection, said: Submission) -> None:
+        _refuse_final(connection, said)
         expected = _revision(connection, said.question, said.who)
         if said.revision != expected:
             raise DataError(
@@ -189,7 +195,8 @@ class Queue:
         if said.event == "answer":
             answer = checked(answer, asked_of(connection, [said.question]), self.store.database.place)
         row = answer_row(answer, submission=said.id, project=said.project)
-        insert_rows(connection, EVENTS, [row | {"event": said.event, "reason": plain(said.reason, "the reason")}])
+        told = {"event": said.event, "reason": plain(said.reason, "the reason"), "telemetry": dict(said.telemetry)}
+        insert_rows(connection, EVENTS, [row | told])
 
     def _follow(self, connection: Connection, project: Project, item: RowMapping, said: Submission) -> None:
         """The slot of who did it, and then the places of the item that are still free."""
@@ -258,6 +265,20 @@ def _revision(connection: Connection, question: str, who: str) -> int:
     mine = select(EVENTS.c.revision).where(EVENTS.c.question == question, EVENTS.c.who == who)
     last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
     return 0 if last is None else last + 1
+
+
+def _refuse_final(connection: Connection, said: Submission) -> None:
+    """An answer after which somebody was shown the source, or the right answer, stays as it is.
+
+    Raises:
+        DataError: this one is.
+    """
+    mine = select(EVENTS.c.telemetry).where(EVENTS.c.question == said.question, EVENTS.c.who == said.who)
+    last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
+    if last and last.get(FINAL):
+        raise DataError(
+            f"the answer of {said.who} to question `{said.question}` is closed: what lay behind it was shown after it."
+        )
 
 
 def _item_row(project: str, item: Item) -> dict[str, object]:
