@@ -1,7 +1,7 @@
 """The kinds of question: what is asked, what comes back, how it is drawn, and what it becomes in training.
 
 `KINDS` has them by name. Each takes its answer as a JSON value, and its options from `Question.options`; `ask`, the
-sentence shown, is an option of all. Indices of responses are those of the question's group, wherever they were shown.
+sentence shown, and `warning`, shown before the item, are options of all. Indices of responses are those of the question's group, wherever they were shown.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from ..errors import DataError, nearest
 from ..text import Question
 
 Check = Callable[[Any, "Asked"], Any]
+COMMON = ("ask", "warning")
+"""The options that every kind has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ def check_question(question: Question) -> None:
     if not least <= found <= most:
         wanted = f"{least}" if least == most else f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise DataError(f"question `{question.id}` is a {kind.name} of {found} responses: it takes {wanted}.")
-    known = (*kind.options, "ask")
+    known = (*kind.options, *COMMON)
     for name in question.options:
         if name not in known:
             raise DataError(

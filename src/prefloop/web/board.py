@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ..feedback.kinds import preferred
+from ..feedback.practice import same_answer
 from ..feedback.queue import Queue
 from ..feedback.records import Event, Item
 from ..feedback.stopping import raw_agreement
@@ -62,6 +63,7 @@ def board(store: Store, queue: Queue, project: str, *, now: float | None = None)
     for event in store.events(project=project):
         standing[event.question, event.who] = event
     said = [e for e in standing.values() if e.event == "answer" and e.question in items]
+    said = [e for e in said if items[e.question].purpose != "practice"]
     usual = median(e.seconds for e in said) if said else 0.0
     by: defaultdict[str, list[Event]] = defaultdict(list)
     for event in said:
@@ -85,7 +87,7 @@ def _items(queue: Queue, project: str) -> Iterable[Item]:
 
 
 def _habits(said: list[Event], items: Mapping[str, Item], usual: float) -> Habits:
-    gold = [_same(e.value, items[e.question].expected) for e in said if items[e.question].purpose == "gold"]
+    gold = [same_answer(e.value, items[e.question].expected) for e in said if items[e.question].purpose == "gold"]
     judged = [e for e in said if items[e.question].question.kind in ("comparison", "choice")]
     picked = [(e, best) for e in judged if (best := preferred(e.value)) is not None]
     lengths = [([len(t) for t in items[e.question].question.group.texts], best) for e, best in picked]
@@ -99,11 +101,6 @@ def _habits(said: list[Event], items: Mapping[str, Item], usual: float) -> Habit
         ties=_share([preferred(e.value) is None for e in judged]),
         fast=_share([e.seconds < FAST * usual for e in said]),
     )
-
-
-def _same(value: object, expected: object) -> bool:
-    best = preferred(value)
-    return value == expected if best is None else best == preferred(expected)
 
 
 def _share(hits: list[bool]) -> Interval | None:

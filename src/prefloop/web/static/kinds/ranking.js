@@ -90,6 +90,7 @@ export default function ranking(root, item, changed) {
     missing: "Rank every answer first.",
     value: () => (tiers.flat().length === buttons.length ? tiers : null),
     partly: () => tiers,
+    fromValue: (said) => said,
     restorePartly: (draft) => {
       tiers = draft;
       draw();
