@@ -1,7 +1,8 @@
 """The kinds of question: what is asked, what comes back, how it is drawn, and what it becomes in training.
 
 `KINDS` has them by name. Each takes its answer as a JSON value, and its options from `Question.options`; `ask`, the
-sentence shown, and `warning`, shown before the item, are options of all. Indices of responses are those of the question's group, wherever they were shown.
+sentence shown, and `warning`, shown before the item, are options of all. Indices of responses are those of the
+question's group, wherever they were shown.
 """
 
 from __future__ import annotations
