@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prefloop.feedback.members import Members
 
 schemathesis = pytest.importorskip("schemathesis", reason="the package schemathesis is not installed")
-EXAMPLES = 10
+EXAMPLES = 20
 
 
 def somebody(store, browser_of, role):
