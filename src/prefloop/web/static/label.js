@@ -93,6 +93,7 @@ function blank(text) {
   line.textContent = text;
   $("#item").replaceChildren(line);
   $("#submit").disabled = $("#skip").disabled = true;
+  $("#undo").disabled = !history.length;
   keys.use(common().filter((action) => !["submit", "skip"].includes(action.id)));
 }
 
