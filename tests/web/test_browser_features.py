@@ -32,6 +32,7 @@ def test_practice_comes_first_shows_what_is_right_and_does_not_count(store, visi
     page = open_(store, visit, "choice")
     page.get_by_text("Example 1").click()
     playwright.expect(page.locator(".example")).to_contain_text("Because of the moon (0).")
+    page.locator("#item").focus()
     for right in (True, False):
         playwright.expect(page.locator(".practice")).to_contain_text("does not count")
         sides = page.locator(".side [data-shows=raw]").evaluate_all("all => all.map((n) => n.textContent)")

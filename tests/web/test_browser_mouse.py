@@ -23,7 +23,10 @@ def mark(page):
 def rank(page):
     """C from the pool into the list, B below it, A below that; then A dragged to the top, and C to the end."""
     for name in ("C", "B", "A"):
-        page.get_by_role("button", name=f"Answer {name}", exact=True).drag_to(page.locator(".ranked"))
+        end = {"x": 30, "y": page.locator(".ranked").bounding_box()["height"] - 8}
+        page.get_by_role("button", name=f"Answer {name}", exact=True).drag_to(
+            page.locator(".ranked"), target_position=end
+        )
     chip = page.locator(".ranked .chip")
     playwright.expect(chip).to_have_text(["Answer C", "Answer B", "Answer A"])
     chip.nth(2).drag_to(chip.nth(0))
@@ -50,7 +53,7 @@ HANDS = {
         lambda page: page.get_by_text("B much better").click(),
         lambda o: {"better": o[1], "strength": 7},
     ),
-    "choice": (lambda page: page.locator("label.option", has_text="B").click(), lambda o: o[1]),
+    "choice": (lambda page: page.get_by_text("Answer B", exact=True).last.click(), lambda o: o[1]),
     "ranking": (rank, lambda o: [[o[0]], [o[1]], [o[2]]]),
     "rating": (
         click(("A: helpful", "5"), ("A: true", "0"), ("B: helpful", "1"), ("B: true", "1")),

@@ -18,7 +18,7 @@ from . import render
 from .desk import Desk
 from .settings import PageSettings
 from .values import on_page
-from .wording import in_words, letter
+from .wording import STRENGTHS, in_words, letter
 
 
 def shown(desk: Desk, project: Project, member: Member, leased: Leased) -> dict[str, Any]:
@@ -95,6 +95,7 @@ def drawn(
         turns=prompt.messages or (Message(role="user", content=prompt.text or ""),),
         sides=[{"name": letter(n), "text": texts[i]} for n, i in enumerate(order)],
         options={**kind.options, **question.options},
+        strengths=STRENGTHS,
     )
 
 

@@ -206,7 +206,13 @@ def _row(event: Event, question: Question) -> dict[str, Any]:
     """A line of the list of one's own answers."""
     said = in_words(question, event.value, event.order) if event.event == "answer" else event.reason
     closed = bool(event.telemetry.get(FINAL))
-    return {"event": event, "prompt": question.group.prompt.shown, "said": said, "closed": closed}
+    return {"event": event, "prompt": _last_turn(question), "said": said, "closed": closed}
+
+
+def _last_turn(question: Question) -> str:
+    """What a question's answers answer: the prompt, or its last message."""
+    prompt = question.group.prompt
+    return prompt.messages[-1].content if prompt.messages else prompt.text or ""
 
 
 def _questions(desk: Desk, keys: list[str]) -> dict[str, Question]:

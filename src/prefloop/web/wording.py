@@ -9,6 +9,8 @@ from ..feedback.kinds import KINDS, preferred
 from ..text import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+STRENGTHS = {1: ("better",), 2: ("slightly better", "much better"), 3: ("slightly better", "better", "much better")}
+"""The words for how much better an answer is, by how many there are."""
 
 
 def letter(place: int) -> str:
@@ -27,7 +29,7 @@ def in_words(question: Question, value: Any, order: Sequence[int]) -> str:
     >>> group = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
     >>> asked = Question(id="q", kind="comparison", group=group)
     >>> in_words(asked, {"better": 0, "strength": 7}, (1, 0)), in_words(asked, "tie", (1, 0))
-    ('B is better (strength 7 of 7)', 'Equally good')
+    ('B is much better', 'Equally good')
     """
     names = {index: letter(place) for place, index in enumerate(order)}
     return _WORDS[question.kind](question, value, names)
@@ -40,7 +42,8 @@ def _comparison(question: Question, value: Any, names: Mapping[int, str]) -> str
     if not isinstance(value, Mapping):
         return f"{names[best]} is better"
     most = question.options.get("strengths", KINDS["comparison"].options["strengths"])
-    return f"{names[best]} is better (strength {value['strength']} of {most})"
+    words = STRENGTHS[min(most, 3)]
+    return f"{names[best]} is {words[max(1, round(len(words) * value['strength'] / most)) - 1]}"
 
 
 def _choice(_: Question, value: Any, names: Mapping[int, str]) -> str:

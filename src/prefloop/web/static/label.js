@@ -256,7 +256,7 @@ $("#skipping").addEventListener("keydown", (event) => {
   option.focus();
 });
 addEventListener("beforeunload", () => item && !closing && widget && remembered(key(`draft:${item.question}`), null) && changed());
-if (matchMedia("(max-width: 60rem)").matches) $("#guidelines").open = false;
+if (matchMedia("(max-width: 60rem)").matches) for (const part of document.querySelectorAll("aside > details")) part.open = false;
 breaks($("#break"), Number(minutes));
 stopAvoiding($("#avoided"), () => !item && next());
 tellLeft();
