@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Text, cast, func, select
 
 from . import log as the_log
 from .database import BATCH, lookup
-from .kinds import json_text, preferred
+from .kinds import json_text, preferred, same_answer
 from .records import Purpose
 from .tables import ERASURES, EVENTS, ITEMS, QUESTIONS, RESPONSES
 
@@ -196,7 +196,7 @@ def _line(row: Any, item: _Fact, number: dict[str, int]) -> tuple[Any, ...]:
     if row.event != "answer":
         return (*begun, 0, -1, -1, -1, -1)
     verdict, best = _verdict(row.value)
-    right = -1 if item.expected is None else same(json.loads(row.value), item.expected)
+    right = -1 if item.expected is None else same_answer(json.loads(row.value), item.expected)
     if not item.picked:
         return (*begun, verdict, -1, -1, -1, right)
     left = -1 if best is None else _order(row.shown)[0] == best
@@ -215,13 +215,3 @@ def _verdict(value: str) -> tuple[int, int | None]:
 @lru_cache(10_000)
 def _order(shown: str) -> tuple[int, ...]:
     return tuple(json.loads(shown))
-
-
-def same(value: object, expected: object) -> bool:
-    """Whether an answer is the one that was expected; of a preference, whatever its strength.
-
-    >>> same({"better": 1, "strength": 2}, 1), same("tie", 1)
-    (True, False)
-    """
-    best = preferred(value)
-    return value == expected if best is None else best == preferred(expected)

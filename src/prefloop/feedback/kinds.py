@@ -1,7 +1,8 @@
 """The kinds of question: what is asked, what comes back, how it is drawn, and what it becomes in training.
 
 `KINDS` has them by name. Each takes its answer as a JSON value, and its options from `Question.options`; `ask`, the
-sentence shown, is an option of all. Indices of responses are those of the question's group, wherever they were shown.
+sentence shown, and `warning`, shown before the item, are options of all. Indices of responses are those of the
+question's group, wherever they were shown.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from ..text import Question
 
 Check = Callable[[Any, "Asked"], Any]
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+COMMON = ("ask", "warning")
+"""The options that every kind has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ def check_question(question: Question) -> None:
     if not least <= found <= most:
         wanted = f"{least}" if least == most else f"{least} or more" if most == math.inf else f"{least} to {most}"
         raise DataError(f"question `{question.id}` is a {kind.name} of {found} responses: it takes {wanted}.")
-    known = (*kind.options, "ask")
+    known = (*kind.options, *COMMON)
     for name in question.options:
         if name not in known:
             raise DataError(
@@ -130,6 +133,16 @@ def preferred(value: Any) -> int | None:
     """
     found = value.get("better") if isinstance(value, Mapping) else value
     return found if isinstance(found, int) else None
+
+
+def same_answer(one: Any, other: Any) -> bool:
+    """Whether two answers to a question prefer the same, whatever the strength, or are equal where neither prefers one.
+
+    >>> same_answer({"better": 1, "strength": 2}, 1), same_answer("tie", "both-bad")
+    (True, False)
+    """
+    best = preferred(one)
+    return bool(one == other) if best is None else best == preferred(other)
 
 
 def _index(value: Any, question: Asked) -> int:

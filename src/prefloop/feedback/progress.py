@@ -10,9 +10,8 @@ from sqlalchemy import func, select
 
 from .columns import EVENT, PURPOSE
 from .projects import project_of
-from .rows import latest
 from .store import Store
-from .tables import EVENTS, ITEMS
+from .tables import ITEMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +69,6 @@ def progress(store: Store, project: str) -> Progress:
         skips=sum(p.skips for p in people.values()),
         people=dict(sorted(people.items())),
     )
-
-
-def share_of(store: Store, project: str, who: str) -> Share:
-    """What one person has done, from that person's events alone."""
-    mine = latest(ITEMS.c.purpose, EVENTS.c.event, func.count()).join(ITEMS, ITEMS.c.question == EVENTS.c.question)
-    mine = mine.where(EVENTS.c.project == project, EVENTS.c.who == who).group_by(ITEMS.c.purpose, EVENTS.c.event)
-    number = np.zeros((len(PURPOSE), len(EVENT)), int)
-    with store.database.reading() as connection:
-        for purpose, event, count in connection.execute(mine):
-            number[PURPOSE.index(purpose), EVENT.index(event)] = count
-    return _share(number)
 
 
 def _share(number: np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> Share:

@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import DataError
 from ..text import Question
 from .files import Row
-from .kinds import preferred
+from .kinds import same_answer
 from .records import Event
 
 COLUMNS = (
@@ -113,7 +113,7 @@ def columns(
     """
     value = event.value
     others = [e for e in standing if e.submission != event.submission]
-    alike = sum(same(question.kind, e.value, value) for e in others)
+    alike = sum(same_answer(e.value, value) for e in others)
     return {
         "question_id": question.id,
         "kind": question.kind,
@@ -134,14 +134,3 @@ def columns(
         "source": question.why,
         "project": event.project,
     }
-
-
-def same(kind: str, one: Any, other: Any) -> bool:
-    """Whether two answers to one question say the same; of comparisons, whether they prefer the same.
-
-    >>> same("comparison", 1, {"better": 1, "strength": 3}), same("comparison", "tie", "both-bad")
-    (True, False)
-    """
-    if kind == "comparison" and preferred(one) is not None:
-        return preferred(one) == preferred(other)
-    return bool(one == other)

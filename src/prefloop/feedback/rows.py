@@ -86,6 +86,7 @@ def answer_row(answer: Answer, *, submission: str, project: str = "") -> Row:
         "submission": submission,
         "project": project,
         "reason": "",
+        "telemetry": {},
     }
 
 
@@ -156,4 +157,5 @@ def event(row: RowMapping) -> Event:
 
 def event_row(said: Event) -> Row:
     """An event as a row of `events`, without its place in the log."""
-    return dict(zip(EVENT, _OF_EVENT(said), strict=True)) | {"order": list(said.order)}
+    told = {"order": list(said.order), "telemetry": dict(said.telemetry)}
+    return dict(zip(EVENT, _OF_EVENT(said), strict=True)) | told

@@ -1,7 +1,8 @@
 """The queue's own state: the places of each item, and who has which.
 
-A slot is `free`, `leased` (with the time it expires), `done`, `skipped`, or `lapsed`: its lease expired and somebody
-else got a place instead. The events are the truth and the slots follow them; `Queue.rebuild` makes them anew.
+A slot is for work, or `gold`: for an item that everybody may have, gold or practice. It is `free`, `leased` (with the
+time it expires), `done`, `skipped`, or `lapsed`: its lease expired and somebody else got a place instead. The events
+are the truth and the slots follow them; `Queue.rebuild` makes them anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, text, update
 
 from .database import insert_rows, one_at_a_time
-from .records import Project
+from .records import Project, Purpose
 from .rows import latest
 from .tables import EVENTS, ITEMS, SLOTS
 
@@ -126,10 +127,21 @@ _NEXT = _CANDIDATES.where(_FREE)
 _EARLIER = _NEXT.where(SLOTS.c.item <= bindparam("to"))
 
 
-def take_gold(connection: Connection, project: Project, who: str, expires: float) -> int | None:
-    """Lease a gold item this person has not had; gold items have as many places as there are people."""
-    about = {"of_project": project.id, "by": who}
-    item = connection.execute(_GOLD_NEXT, about).scalar() or connection.execute(_GOLD, about).scalar()
+def take_other(
+    connection: Connection, project: Project, who: str, expires: float, purpose: Purpose, after: int = 0
+) -> int | None:
+    """Lease a gold or practice item this person has not had, `after` so many of them.
+
+    Such items have as many places as there are people. What comes after the last one they had is looked at first.
+    """
+    about = {"of_project": project.id, "by": who, "for": purpose}
+    first = connection.execute(_OTHERS, about | {"skip": after}).scalar()
+    if first is None:
+        return None
+    last = connection.execute(_OTHER_LAST, about).scalar() or 0
+    item = None
+    for begin in dict.fromkeys((max(first, last + 1), first)):
+        item = item or connection.execute(_OTHER_NEXT, about | {"from": begin}).scalar()
     if item is not None:
         lock_item(connection, item)
         highest = select(func.coalesce(func.max(SLOTS.c.number), -1)).where(SLOTS.c.item == item)
@@ -139,11 +151,16 @@ def take_gold(connection: Connection, project: Project, who: str, expires: float
     return item
 
 
-_GOLD_HAD = select(1).where(_MINE.c.item == ITEMS.c.seq, _MINE.c.who == bindparam("by")).exists()
-_GOLD = select(ITEMS.c.seq).where(ITEMS.c.project == bindparam("of_project"), ITEMS.c.purpose == "gold", ~_GOLD_HAD)
-_GOLD = _GOLD.order_by(ITEMS.c.seq).limit(1)
-_GOLD_LAST = select(func.max(SLOTS.c.item)).where(_PROJECT, _WHO, SLOTS.c.gold).scalar_subquery()
-_GOLD_NEXT = _GOLD.where(ITEMS.c.seq > func.coalesce(_GOLD_LAST, 0))
+_OF_PURPOSE = (
+    select(ITEMS.c.seq)
+    .where(ITEMS.c.project == bindparam("of_project"), ITEMS.c.purpose == bindparam("for"))
+    .order_by(ITEMS.c.seq)
+    .limit(1)
+)
+_OTHERS = _OF_PURPOSE.offset(bindparam("skip"))
+_OTHER_HAD = select(1).where(_MINE.c.item == ITEMS.c.seq, _MINE.c.who == bindparam("by")).exists()
+_OTHER_NEXT = _OF_PURPOSE.where(ITEMS.c.seq >= bindparam("from"), ~_OTHER_HAD)
+_OTHER_LAST = select(func.max(SLOTS.c.item)).where(_PROJECT, _WHO, SLOTS.c.gold)
 
 
 def rebuild(connection: Connection, project: Project) -> None:
@@ -160,7 +177,7 @@ def rebuild(connection: Connection, project: Project) -> None:
         first = connection.execute(highest).scalar_one() + 1
         gone = [row for row in said if (item, row.who) not in here]
         made = [
-            new(project, item, first + n, gold=row.purpose == "gold", state=_AFTER[row.event], who=row.who)
+            new(project, item, first + n, gold=row.purpose != "work", state=_AFTER[row.event], who=row.who)
             for n, row in enumerate(gone)
         ]
         insert_rows(connection, SLOTS, made)

@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from ..errors import DataError, PrefloopError
 from ..feedback.members import EVERYBODY, Member
 from ..feedback.store import Store
-from . import label, lead
+from . import label, lead, texts
 from .desk import STATIC, Desk
 from .guard import Capped, Headed
 
@@ -38,6 +38,7 @@ def create_app(store: Store, *, secret: str, secure: bool = False) -> FastAPI:
     _ways_in(app, desk, secure)
     app.include_router(label.routes(desk))
     app.include_router(lead.routes(desk))
+    app.include_router(texts.routes(desk))
     _errors(app, desk)
     return app
 
@@ -60,6 +61,10 @@ def _ways_in(app: FastAPI, desk: Desk, secure: bool) -> None:
         """Come in, under a name of one's own where the invitation is open."""
         member = _invited(desk, request, token)
         if member.who == EVERYBODY:
+            address = request.client.host if request.client else ""
+            if desk.joins.must_wait(address):
+                raise HTTPException(429, "Too many people joined from here within a minute: wait a minute.")
+            desk.joins.count(address)
             try:
                 token = desk.members.join(token, name.strip())
             except DataError as error:
@@ -80,7 +85,7 @@ def _invited(desk: Desk, request: Request, token: str) -> Member:
         raise HTTPException(429, "Too many links that do not work came from here: wait a minute.")
     member = desk.members.authenticate(token)
     if member is None:
-        desk.tries.failed(address)
+        desk.tries.count(address)
         raise HTTPException(404, "This invitation is not valid or has expired. Ask the person who sent it for another.")
     return member
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ from . import render
 from .session import Sessions, Tries
 
 STATIC = Path(__file__).parent / "static"
+JOINS = 60
+"""People who may join by open invitations from one address in a minute."""
+CHANGES = 240
+"""Answers, skips and undos that one person may send in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Desk:
     queue: Queue
     sessions: Sessions
     tries: Tries
+    joins: Tries
+    pace: Tries
     templates: Environment = field(repr=False)
 
     @classmethod
@@ -52,6 +59,8 @@ class Desk:
             queue=Queue(store, clock),
             sessions=Sessions(members, secret),
             tries=Tries(),
+            joins=Tries(most=JOINS),
+            pace=Tries(most=CHANGES),
             templates=_templates(),
         )
 
@@ -85,6 +94,17 @@ class Desk:
             raise HTTPException(403, "This did not come from a page of prefloop: load the page again.")
         return member
 
+    def not_too_fast(self, member: Member) -> None:
+        """Count something that a person sent.
+
+        Raises:
+            HTTPException: it is more than anybody says in a minute (429); the page sends it again later.
+        """
+        person = f"{member.project}/{member.who}"
+        if self.pace.must_wait(person):
+            raise HTTPException(429, "More came from you than anybody can say in a minute: wait a minute.")
+        self.pace.count(person)
+
     def project(self, key: str) -> Project:
         """The project.
 
@@ -97,6 +117,16 @@ class Desk:
             raise HTTPException(404, "There is no such project.") from error
 
 
+def moment(at: float) -> str:
+    """A time for people, in the one zone that a server knows of everybody.
+
+    >>> moment(0.0)
+    '1 Jan 1970, 00:00 UTC'
+    """
+    when = datetime.fromtimestamp(at, UTC)
+    return f"{when.day} {when:%b %Y, %H:%M} UTC"
+
+
 def _templates() -> Environment:
     made = Environment(
         loader=PackageLoader("prefloop.web"),
@@ -107,4 +137,5 @@ def _templates() -> Environment:
     )
     made.filters["markdown"] = render.html
     made.filters["raw"] = render.raw
+    made.filters["moment"] = moment
     return made

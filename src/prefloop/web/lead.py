@@ -18,7 +18,8 @@ from ..feedback.records import Project, Stop
 from .board import board
 from .create import demo, items, key_of, uploaded
 from .desk import Desk
-from .label import Key, drawn
+from .items import drawn
+from .label import Key
 
 LOOK = ("lead", "reviewer", "readonly")
 CHANGE = ("lead",)

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -77,35 +78,38 @@ class Sessions:
 
 @dataclass(slots=True)
 class Tries:
-    """Counts failed tries of one address, and says when it has to wait.
+    """Counts what comes from one place, and says when that has to wait: failed links of an address, say.
 
     >>> tries = Tries(most=1)
-    >>> tries.failed("::1"), tries.must_wait("::1"), tries.must_wait("::2")
+    >>> tries.count("::1"), tries.must_wait("::1"), tries.must_wait("::2")
     (None, True, False)
     """
 
     most: int = 20
     seconds: float = 60.0
     clock: Callable[[], float] = time.monotonic
-    _failed: dict[str, deque[float]] = field(default_factory=dict)
+    _counted: dict[str, deque[float]] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def failed(self, address: str) -> None:
-        """Count a try that failed."""
-        self._drop_old()
-        self._failed.setdefault(address, deque(maxlen=self.most)).append(self.clock())
+    def count(self, place: str) -> None:
+        """Count one more."""
+        with self._turn:
+            self._drop_old()
+            self._counted.setdefault(place, deque(maxlen=self.most)).append(self.clock())
 
-    def must_wait(self, address: str) -> bool:
-        """Whether this address has failed too often in the last `seconds`."""
-        self._drop_old()
-        return len(self._failed.get(address, ())) >= self.most
+    def must_wait(self, place: str) -> bool:
+        """Whether too much came from there in the last `seconds`."""
+        with self._turn:
+            self._drop_old()
+            return len(self._counted.get(place, ())) >= self.most
 
     def _drop_old(self) -> None:
         since = self.clock() - self.seconds
-        for address, times in list(self._failed.items()):
+        for place, times in list(self._counted.items()):
             while times and times[0] < since:
                 times.popleft()
             if not times:
-                self._failed.pop(address, None)
+                del self._counted[place]
 
 
 def secret_for(place: str, folder: Path) -> str:

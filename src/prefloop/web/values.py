@@ -35,6 +35,15 @@ def in_group(kind: str, value: Any, order: Sequence[int]) -> Any:
     return _shown(value, order) if isinstance(value, int) else value
 
 
+def on_page(kind: str, value: Any, order: Sequence[int]) -> Any:
+    """What was said of the responses of the group, said of the places on the page: `in_group` the other way round.
+
+    >>> on_page("comparison", in_group("comparison", {"better": 0, "strength": 2}, (1, 0)), (1, 0))
+    {'better': 0, 'strength': 2}
+    """
+    return in_group(kind, value, [list(order).index(place) for place in range(len(order))])
+
+
 def _by_response(value: Any, order: Sequence[int]) -> Any:
     if not isinstance(value, list) or len(value) != len(order):
         raise DataError(f"{len(order)} answers were shown: the value is a list of as many.")

@@ -1,5 +1,5 @@
 // Several groups of radio buttons. A key goes to the group that has the focus, or to the first without an answer.
-export default function groups(root, changed, collect) {
+export default function groups(root, changed, collect, spread) {
   const all = [...root.querySelectorAll("fieldset.group")];
   const picked = (group) => group.querySelector("input:checked");
   for (const group of all) group.addEventListener("change", changed);
@@ -26,6 +26,7 @@ export default function groups(root, changed, collect) {
     missing: "Something has no answer yet.",
     value: () => (all.every(picked) ? collect(all, picked) : null),
     partly: () => all.map((group) => picked(group)?.value ?? null),
+    fromValue: (said) => all.map((group) => String(spread(said, group))),
     restorePartly: (values) =>
       values.forEach((value, n) => {
         const option = [...(all[n]?.querySelectorAll("input") ?? [])].find((input) => input.value === value);

@@ -1,10 +1,14 @@
 // The page somebody answers on: shows an item, takes what they say, and has the next one ready.
 import { Keys } from "./keys.js";
+import behind from "./behind.js";
+import breaks from "./breaks.js";
 import { newId, Outbox, post, remember, remembered } from "./server.js";
 import { Timer } from "./timer.js";
+import { views } from "./views.js";
+import { avoids, REASON, stopAvoiding, warn } from "./warning.js";
 
 const $ = (selector) => document.querySelector(selector);
-const { project, who } = $("#desk").dataset;
+const { project, who, seconds, break: minutes } = $("#desk").dataset;
 const key = (name) => `prefloop:${project}:${who}:${name}`;
 const path = (name) => `/p/${encodeURIComponent(project)}/${name}`;
 
@@ -20,6 +24,8 @@ const history = []; // what was answered here, so that it can be taken back
 let item = null;
 let widget = null;
 let fetching = null;
+let left = Number($("#desk").dataset.left);
+let closing = false; // an answer is on its way after which something is shown
 
 function say(text) {
   $("#status").textContent = text;
@@ -27,6 +33,13 @@ function say(text) {
 
 function count(by) {
   $("#done").textContent = Math.max(0, Number($("#done").textContent) + by);
+  left = Math.max(0, left - by);
+  tellLeft();
+}
+
+function tellLeft() {
+  const time = seconds ? `, about ${Math.max(1, Math.round((left * Number(seconds)) / 60))} min` : "";
+  $("#left").textContent = `${left} left${left ? time : ""}`;
 }
 
 async function ask() {
@@ -46,6 +59,8 @@ function ahead() {
 
 async function next() {
   item = null;
+  closing = false;
+  if (location.search) window.history.replaceState(null, "", location.pathname);
   if (fetching && !ready.length) await fetching;
   if (ready.length) return show(ready.shift());
   blank("Fetching the next item…");
@@ -78,26 +93,56 @@ function blank(text) {
   line.textContent = text;
   $("#item").replaceChildren(line);
   $("#submit").disabled = $("#skip").disabled = true;
+  $("#undo").disabled = !history.length;
   keys.use(common().filter((action) => !["submit", "skip"].includes(action.id)));
 }
 
 function show(got, value) {
   item = got;
-  const root = $("#item");
+  const page = $("#item");
+  page.innerHTML = '<div class="content"></div>';
+  const root = page.firstChild;
   root.innerHTML = got.html; // made by our server, which cleans what a model wrote
   const draft = remembered(key(`draft:${got.question}`), null);
   widget = modules[got.kind].default(root, got, changed);
   if (value !== undefined) restore(value);
   else if (draft) restore(draft.value);
+  else if (got.value != null) restore(widget.fromValue ? widget.fromValue(got.value) : got.value);
   timer.start(value === undefined && draft ? draft.seconds : 0);
-  views(root);
-  keys.use([...common(), ...widget.actions], widget.first);
-  $("#submit").disabled = $("#skip").disabled = false;
+  views(root, got, { say, compare: async () => (await post(path("compare"), { lease: got.lease })).sides });
+  if (got.practice) note(page, "Practice: it does not count. After your answer you see what was expected, and why.");
+  $("#submit").firstChild.textContent = "Submit ";
+  $("#skip").disabled = false;
   $("#undo").disabled = !history.length;
   $("#missing").textContent = "";
   scrollTo(0, 0);
-  (widget.focus ?? root).focus({ preventScroll: true });
+  if (!got.warning) return begin(root);
+  if (avoids(got)) {
+    avoided();
+    return send("skip", REASON);
+  }
+  $("#submit").disabled = true;
+  keys.use(common().filter((action) => action.id !== "submit"));
+  warn(page, got, { skip: (reason) => send("skip", reason), shown: () => begin(root), avoided }).focus({ preventScroll: true });
   ahead();
+}
+
+function avoided() {
+  $("#avoided").hidden = false;
+}
+
+function begin(root) {
+  keys.use([...common(), ...widget.actions], widget.first);
+  $("#submit").disabled = false;
+  (widget.focus ?? $("#item")).focus({ preventScroll: true });
+  ahead();
+}
+
+function note(page, text) {
+  const line = document.createElement("p");
+  line.className = "practice";
+  line.textContent = text;
+  page.prepend(line);
 }
 
 function changed() {
@@ -108,37 +153,40 @@ function changed() {
 const kept = () => (widget.partly ? widget.partly() : widget.value());
 const restore = (value) => (widget.restorePartly ? widget.restorePartly(value) : widget.restore(value));
 
-function views(root) {
-  let differences = null;
-  const choose = async (view) => {
-    const now = root.querySelector("[data-view][aria-pressed=true]")?.dataset.view;
-    const wanted = now === view ? "rendered" : view;
-    if (wanted === "differences" && !differences) {
-      try {
-        differences = (await post(path("compare"), { lease: item.lease })).sides;
-        root.querySelectorAll("[data-shows=differences]").forEach((node, n) => (node.innerHTML = differences[n]));
-      } catch {
-        return say("The differences could not be fetched.");
-      }
-    }
-    for (const node of root.querySelectorAll("[data-shows]")) node.hidden = node.dataset.shows !== wanted;
-    for (const node of root.querySelectorAll("[data-view]")) node.setAttribute("aria-pressed", String(node.dataset.view === wanted));
-  };
-  for (const button of root.querySelectorAll("[data-view]")) button.onclick = () => choose(button.dataset.view);
-}
-
 function send(event, reason = "") {
-  if (!item) return;
+  if (!item || closing) return closing === "shown" ? next() : undefined;
   const value = event === "answer" ? widget.value() : null;
   if (event === "answer" && value === null) {
     $("#missing").textContent = widget.missing;
     return;
   }
   const said = { id: newId(), lease: item.lease, event, value, seconds: timer.seconds, reason };
-  history.push({ item, draft: kept(), lease: outbox.put(said), event });
+  if (event === "answer" && widget.writing) said.writing = widget.writing();
+  const draft = kept();
+  const receipt = outbox.put(said);
   remember(key(`draft:${item.question}`), null);
-  if (event === "answer") count(1);
+  if (event === "answer" && item.final) return close(receipt);
+  history.push({ item, draft, lease: receipt.then((got) => got.lease), event });
+  history.at(-1).lease.catch(() => {});
+  if (event === "answer" && item.value == null) count(1);
   next();
+}
+
+// An answer after which something is shown: the next item waits until it was looked at, and there is no way back.
+async function close(receipt) {
+  closing = "sent";
+  if (!item.practice) count(1);
+  $("#submit").disabled = $("#skip").disabled = $("#undo").disabled = true;
+  try {
+    const got = await receipt;
+    closing = "shown";
+    behind($("#item .content"), got);
+    $("#submit").firstChild.textContent = "Next item ";
+    $("#submit").disabled = false;
+    keys.use(common().filter((action) => !["skip", "undo"].includes(action.id)));
+  } catch {
+    next(); // the outbox has said why it was not kept
+  }
 }
 
 async function undo() {
@@ -147,18 +195,30 @@ async function undo() {
   try {
     say("Taking it back…");
     const lease = await last.lease;
-    const again = await outbox.put({ id: newId(), lease, event: "undo", value: null, seconds: 0, reason: "" });
+    const undone = await outbox.put({ id: newId(), lease, event: "undo", value: null, seconds: 0, reason: "" });
     if (item) ready.unshift(item);
-    if (last.event === "answer") count(-1);
-    show({ ...last.item, lease: again }, last.draft);
+    if (last.event === "answer" && last.item.value == null) count(-1);
+    show({ ...last.item, lease: undone.lease }, last.draft);
     say("Taken back. Change it and submit it again.");
   } catch (error) {
     say(`It could not be taken back: ${error.message}`);
   }
 }
 
+async function earlier(question) {
+  try {
+    const got = await post(path("again"), { question });
+    modules[got.kind] ??= await import(`./kinds/${got.kind}.js`);
+    show(got);
+    say("You said this before: change it and submit it again.");
+  } catch (error) {
+    await next();
+    say(`It cannot be changed: ${error.message}`);
+  }
+}
+
 function skip() {
-  if (!item) return;
+  if (!item || closing) return;
   $("#skipping form").reset();
   $("#skipping").returnValue = "";
   $("#skipping").showModal();
@@ -172,6 +232,8 @@ function common() {
     { id: "undo", label: "Take the last one back", keys: ["u"], run: undo },
     { id: "raw", label: "The answers as they were written", keys: ["v"], run: press("[data-view=raw]") },
     { id: "words", label: "The words in which the answers differ", keys: ["w"], run: press("[data-view=differences]") },
+    { id: "panes", label: "Each answer in a pane of its own", keys: ["p"], run: press("#panes") },
+    { id: "together", label: "Panes scroll together, or each alone", keys: ["t"], run: press("#together:not([hidden])") },
     { id: "guidelines", label: "Open or close the guidelines", keys: ["g"], run: press("#guidelines summary") },
     { id: "help", label: "This list", keys: ["?"], run: () => keys.open() },
   ];
@@ -193,6 +255,12 @@ $("#skipping").addEventListener("keydown", (event) => {
   option.checked = true;
   option.focus();
 });
-addEventListener("beforeunload", () => item && widget && remembered(key(`draft:${item.question}`), null) && changed());
-if (matchMedia("(max-width: 60rem)").matches) $("#guidelines").open = false;
-next();
+addEventListener("beforeunload", () => item && !closing && widget && remembered(key(`draft:${item.question}`), null) && changed());
+if (matchMedia("(max-width: 60rem)").matches) for (const part of document.querySelectorAll("aside > details")) part.open = false;
+breaks($("#break"), Number(minutes));
+stopAvoiding($("#avoided"), () => !item && next());
+tellLeft();
+
+const wanted = new URLSearchParams(location.search).get("again");
+if (wanted) earlier(wanted);
+else next();

@@ -52,7 +52,7 @@ export class Outbox {
     return this.waiting.map((said) => said.lease);
   }
 
-  // The promise is kept with the lease that came back, or broken where the server refused.
+  // The promise is kept with the receipt that came back, or broken where the server refused.
   put(said) {
     this.waiting.push(said);
     remember(this.key, this.waiting);
@@ -69,7 +69,7 @@ export class Outbox {
       const said = this.waiting[0];
       try {
         const receipt = await post(this.path, said);
-        this.done(said, (s) => s.keep(receipt.lease));
+        this.done(said, (s) => s.keep(receipt));
       } catch (error) {
         const passing = !(error instanceof Refused) || error.status >= 500 || [401, 408, 429].includes(error.status);
         if (passing) {

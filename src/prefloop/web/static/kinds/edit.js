@@ -10,5 +10,9 @@ export default function edit(root, item, changed) {
       return text.trim() && text !== item.texts[response].replace(/\r\n?/g, "\n") ? { response, text } : null;
     },
   });
-  return { ...made, missing: "Correct the text, or say that it needs no correction." };
+  const fromValue = (said) => {
+    fine.checked = said.text === item.texts[said.response];
+    return made.fromValue(said);
+  };
+  return { ...made, fromValue, missing: "Correct the text, or say that it needs no correction." };
 }

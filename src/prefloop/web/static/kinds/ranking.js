@@ -29,12 +29,28 @@ export default function ranking(root, item, changed) {
     draw(place, by);
   }
 
+  // What is dropped on a rank has that rank: it goes before the others where it came from below, after them from above.
   function drop(place, rank) {
+    const from = tiers.findIndex((tier) => tier.includes(place));
     const emptied = tiers.map((tier) => tier.filter((other) => other !== place));
-    emptied.splice(rank, 0, [place]);
+    emptied.splice(from >= 0 && from < rank ? rank + 1 : rank, 0, [place]);
     tiers = emptied;
     draw();
   }
+
+  const carried = (event) => Number(event.dataTransfer.getData("text/plain"));
+  const carries = (node, place) => {
+    node.draggable = true;
+    node.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", String(place)));
+  };
+  const takes = (node, run) => {
+    node.addEventListener("dragover", (event) => event.preventDefault());
+    node.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      run(carried(event));
+    });
+  };
 
   function moved(place, by, words, disabled) {
     const button = document.createElement("button");
@@ -50,17 +66,12 @@ export default function ranking(root, item, changed) {
     list.replaceChildren(
       ...tiers.map((tier, rank) => {
         const row = document.createElement("li");
-        row.addEventListener("dragover", (event) => event.preventDefault());
-        row.addEventListener("drop", (event) => {
-          event.preventDefault();
-          drop(Number(event.dataTransfer.getData("text/plain")), rank);
-        });
+        takes(row, (place) => drop(place, rank));
         tier.forEach((one, n) => {
           const chip = document.createElement("span");
           chip.className = "chip";
-          chip.draggable = true;
           chip.textContent = `${n ? "= " : ""}${name(one)}`;
-          chip.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", String(one)));
+          carries(chip, one);
           const single = tier.length === 1;
           row.append(chip, moved(one, -1, "up", single && rank === 0), moved(one, 1, "down", single && rank === tiers.length - 1));
         });
@@ -76,7 +87,11 @@ export default function ranking(root, item, changed) {
     changed();
   }
 
-  for (const button of buttons) button.addEventListener("click", () => put(Number(button.dataset.place)));
+  for (const button of buttons) {
+    button.addEventListener("click", () => put(Number(button.dataset.place)));
+    carries(button, button.dataset.place);
+  }
+  takes(list, (place) => drop(place, tiers.length));
   level.addEventListener("click", () =>
     level.setAttribute("aria-pressed", String(level.getAttribute("aria-pressed") !== "true")),
   );
@@ -90,6 +105,7 @@ export default function ranking(root, item, changed) {
     missing: "Rank every answer first.",
     value: () => (tiers.flat().length === buttons.length ? tiers : null),
     partly: () => tiers,
+    fromValue: (said) => said,
     restorePartly: (draft) => {
       tiers = draft;
       draw();

@@ -124,6 +124,7 @@ export default function spans(root, item, changed) {
     missing: "Mark what is wrong, or say that nothing is.",
     value: () => (marks.length || nothing.checked ? marks : null),
     partly: () => ({ marks, nothing: nothing.checked }),
+    fromValue: (said) => ({ marks: said, nothing: !said.length }),
     restorePartly: (draft) => {
       marks = draft.marks;
       nothing.checked = draft.nothing;
