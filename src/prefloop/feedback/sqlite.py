@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 
 from ..errors import DataError, PrefloopError, RunError
 
-
 _CACHE = 16_384  # KiB for each connection; with SQLite's own 2 MiB, an import reads the same indices again and again
 
 
