@@ -87,6 +87,16 @@ def costs(path: Path, items: int, done: int, others: tuple[str, ...] = ()) -> tu
     return first, second
 
 
+def test_what_was_said_of_one_item_is_found_by_its_question(tmp_path: Path) -> None:
+    with queue_of(tmp_path / "a.sqlite", 30) as queue:
+        work(queue, "ada", 20)
+        meter = Meter(queue.store)
+        meter.cost(lambda: list(queue.store.events(project="p", question="q3")))
+        assert [p.split(":")[0] for p in meter.plans if "SEARCH" in p] == [
+            "SEARCH events USING INDEX sqlite_autoindex_events_2 (question=?)"
+        ]
+
+
 @pytest.mark.parametrize("others", [(), ("ben",), ("ben", "cy")])
 def test_more_items_and_more_answers_cost_nothing(tmp_path: Path, others: tuple[str, ...]) -> None:
     few = costs(tmp_path / "few.sqlite", items=40, done=20, others=others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tracemalloc
 from collections.abc import Iterator
@@ -180,10 +181,13 @@ def test_what_is_exported_can_be_imported_with_nothing_lost_and_again_with_nothi
     sampled = Response(text=' "né"\n', ids=(4, 5), mask=(1, 0), logp=(-1 / 3, -1e-30), sampling={"top_k": 50})
     group = Group(prompt=chat, prompt_ids=(1,), responses=(sampled,))
     store.add_questions([Question(id="x", kind="thumbs", group=group, why="w", round=2, split="held_out", parent="q0")])
+    add_events(store, [event(1, "zoë", project="p", value={"response": 0, "text": "né \\u00e9\n"})])
     lines = list(export(store))
+    assert [json.loads(line)["value"] for line in lines if "zoë" in line] == [{"response": 0, "text": "né \\u00e9\n"}]
+    assert any("né " in line for line in lines if "zoë" in line)
     with Store.open(tmp_path / "other.sqlite") as other:
         for _ in range(2):
-            assert load(other, lines) == (5, 8)
+            assert load(other, lines) == (5, 9)
             assert other.questions() == store.questions()
             assert list(export(other)) == lines
     assert len(list(export(store, project="p"))) == len(lines) - 1
