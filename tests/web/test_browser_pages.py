@@ -88,7 +88,7 @@ def answering(store, visit, options):
     page.locator(".example summary").click()
     page.locator("#panes").click()
     yield page, "practice, with examples and panes"
-    press(page, ["Escape", "4", "Enter"])
+    press(page, ["Escape", "4", "Control+Enter"])
     page.wait_for_selector(".behind")
     yield page, "practice with what is right"
     project_with_warning(store)
