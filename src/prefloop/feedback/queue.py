@@ -18,9 +18,10 @@ from ..text import Answer, Question
 from . import slots
 from .database import BATCH, insert_rows, lookup, one_at_a_time
 from .kinds import asked, check_value, json_text, plain
+from .pace import check_pace
 from .projects import project_of
 from .records import Item, Leased, Project, Purpose, Receipt, Submission
-from .rows import answer_row, read_questions
+from .rows import answer_row, next_revision, read_questions
 from .sources import chance, shown_order
 from .stopping import Stopping
 from .store import Store, asked_of, checked, put_questions
@@ -92,6 +93,7 @@ class Queue:
 
         Raises:
             DataError: the item is not theirs, the value is not what its kind takes, or `revision` is not the next.
+            TooFast: this person sends more in a minute than the project takes.
         """
         with self.store.database.writing() as connection:
             one_at_a_time(connection, "person", submission.project, submission.who)
@@ -99,6 +101,7 @@ class Queue:
             if repeated is not None:
                 return repeated
             project = project_of(connection, submission.project)
+            check_pace(connection, project, submission.who, self.clock())
             item = _own(connection, submission)
             slots.lock_item(connection, item["seq"])
             self._log(connection, submission)
@@ -165,11 +168,11 @@ class Queue:
             expires=expires,
             guideline=project.guideline,
             purpose=row.purpose,
-            revision=_revision(connection, row.question, who),
+            revision=next_revision(connection, row.question, who),
         )
 
     def _log(self, connection: Connection, said: Submission) -> None:
-        expected = _revision(connection, said.question, said.who)
+        expected = next_revision(connection, said.question, said.who)
         if said.revision != expected:
             raise DataError(
                 f"{said.who} sent revision {said.revision} of question `{said.question}`, and the next is {expected}: "
@@ -251,13 +254,6 @@ def _own(connection: Connection, said: Submission) -> RowMapping:
     if row is None:
         raise DataError(f"question `{said.question}` was not given to {said.who} in project `{said.project}`.")
     return row
-
-
-def _revision(connection: Connection, question: str, who: str) -> int:
-    """The number of the next thing a person does with a question."""
-    mine = select(EVENTS.c.revision).where(EVENTS.c.question == question, EVENTS.c.who == who)
-    last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
-    return 0 if last is None else last + 1
 
 
 def _item_row(project: str, item: Item) -> dict[str, object]:

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, func, select
 
 from ..statistics import Interval, wilson
 from . import slots
+from .cost import spent
 from .kinds import json_text, preferred
-from .records import Project
+from .records import Project, Stop
 from .rows import Where, standing
 from .tables import EVENTS, ITEMS
 
@@ -26,6 +27,7 @@ class _Counted:
     lines: int
     answers: int
     width: float
+    money: float
 
 
 @dataclass(slots=True)
@@ -33,7 +35,8 @@ class Stopping:
     """The stop rules of the projects, with what was last counted of each.
 
     A line of the log adds at most one answer, so that as long as the lines since the last count cannot have reached
-    the number of labels, nobody counts. The width is worked out again when the log has grown by a twentieth.
+    the number of labels, or the money at a price for each answer, nobody counts. The width, and the money at a price
+    for the hour, are worked out again when the log has grown by a twentieth.
     """
 
     _counted: dict[str, _Counted] = field(default_factory=dict)
@@ -42,17 +45,23 @@ class Stopping:
     def reached(self, connection: Connection, project: Project, now: float) -> bool:
         """Whether nobody should get another item: enough is answered, or being answered now."""
         stop = project.stop
-        if stop.labels is None and stop.width is None:
+        if stop == Stop():
             return False
         lines = connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0))).scalar_one()
         with self._turn:
             known = self._counted.get(project.id)
         working = slots.live(connection, project.id, now)
         if known is None or self._may_have_changed(project, known, lines, working):
-            known = _Counted(lines, answered(connection, project.id), self._width(connection, project))
+            known = _Counted(
+                lines,
+                answered(connection, project.id),
+                self._width(connection, project),
+                spent(connection, project) if stop.money is not None else 0.0,
+            )
             with self._turn:
                 self._counted[project.id] = known
         enough = stop.labels is not None and known.answers + working >= stop.labels
+        enough = enough or (stop.money is not None and not _affords(project, known.money, working + 1))
         return enough or (stop.width is not None and known.width <= stop.width)
 
     def _may_have_changed(self, project: Project, known: _Counted, lines: int, working: int) -> bool:
@@ -61,13 +70,24 @@ class Stopping:
             return False
         if stop.labels is not None and known.answers + grown + working >= stop.labels:
             return True
-        return stop.width is not None and grown >= max(20, known.answers // 20)
+        if stop.money is not None and not _affords(project, known.money, grown + working + 1):
+            return True
+        by_time = project.price is not None and project.price.per == "hour" and stop.money is not None
+        return (stop.width is not None or by_time) and grown >= max(20, known.answers // 20)
 
     def _width(self, connection: Connection, project: Project) -> float:
         if project.stop.width is None:
             return 1.0
         found = raw_agreement(connection, project.id)
         return 1.0 if found is None else found.high - found.low
+
+
+def _affords(project: Project, money: float, more: int) -> bool:
+    """Whether so many answers more can be paid; by the hour nobody knows what they will cost."""
+    price, limit = project.price, project.stop.money
+    if price is None or limit is None:
+        return True
+    return money + price.amount * more <= limit * (1 + 1e-9) if price.per == "answer" else money < limit
 
 
 def answered(connection: Connection, project: str) -> int:

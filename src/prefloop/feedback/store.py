@@ -19,6 +19,7 @@ from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
 from .rows import Where, answer_row, event, group_rows, question_row, read_answers, read_questions
 from .schema import bring_up_to_date
+from .settled import settled_answers
 from .tables import EVENTS, GROUPS, NOTES, QUESTIONS, RESPONSES
 from .views import judgements, ratings, view_of
 
@@ -155,6 +156,9 @@ class Store:
     ) -> Judgements:
         """A training set of `views.VIEWS`; its `left_out` counts what nothing could be learnt from, by reason.
 
+        An adjudicated answer stands for all answers to its question, and the answers of people who were left out of a
+        project (`Members.exclude`) are no part of it.
+
         `axis` is one of the axes of ratings; without it the label is the mean over them.
 
         Raises:
@@ -166,7 +170,7 @@ class Store:
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
-            return judgements(((asked[a.question], a) for a in read_answers(connection, where)), views)
+            return judgements(((asked[a.question], a) for a in settled_answers(connection, where)), views)
 
     def choices(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:
         """One judgement for each answer: the chosen response first, the others after it as they were."""

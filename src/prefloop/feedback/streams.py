@@ -56,7 +56,7 @@ def add_events(store: Store, events: Iterable[Event]) -> int:
             new = {e.submission: e for e in some if e.submission not in known}
             asked = asked_of(connection, {e.question for e in new.values()})
             for event in new.values():
-                if event.event == "answer":
+                if event.event == "answer" or event.value is not None:
                     checked(_answer(event), asked, store.database.place)
                 elif event.question not in asked:
                     raise DataError(f"{event.who} spoke of question `{event.question}`, which is not in the store.")
