@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from ..errors import DataError
-from .database import insert_rows, one_at_a_time
+from . import log
+from .database import one_at_a_time
 from .kinds import check_value, plain
 from .projects import project_of
 from .records import Event
@@ -78,7 +79,7 @@ class Adjudications:
                 "guideline": found.guideline,
                 "reason": plain(reason, "the reason"),
             }
-            insert_rows(connection, EVENTS, [row])
+            log.append(connection, [row])
 
 
 def _standing(connection: Connection, project: str) -> list[Event]:

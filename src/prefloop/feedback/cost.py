@@ -9,28 +9,24 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from ..statistics import Interval
+from .columns import Log
 from .records import Price, Project
-from .rows import standing
-from .tables import EVENTS, SLOTS
+from .tables import SLOTS
 
 _HOUR = 3_600.0
 _DAY = 86_400.0
 _Z = 1.96
 
 
-def spent(connection: Connection, project: Project) -> float:
+def spent(log: Log, project: Project) -> float:
     """What the work so far has cost, also that on gold items: by the standing answer, or by the hour without idle time.
 
     Time is paid whatever it led to: skips and answers that were revised count as well.
     """
     if project.price is None:
         return 0.0
-    mine = EVENTS.c.project == project.id
-    if project.price.per == "answer":
-        answers = standing().where(mine).with_only_columns(func.count())
-        return project.price.amount * int(connection.execute(answers).scalar_one())
-    seconds = select(func.coalesce(func.sum(EVENTS.c.seconds), 0.0)).where(mine)
-    return project.price.amount * float(connection.execute(seconds).scalar_one()) / _HOUR
+    worked = log.answers().size if project.price.per == "answer" else float(log.lines["seconds"].sum()) / _HOUR
+    return project.price.amount * worked
 
 
 def still_wanted(connection: Connection, project: Project, answers: int) -> int:

@@ -79,6 +79,12 @@ class Database:
             yield connection
 
     @contextmanager
+    def following(self) -> Iterator[Connection]:
+        """A transaction that reads what is committed, on PostgreSQL also what is committed while it goes on."""
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
             with engine.begin() as connection:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import func, select
 
+from .columns import EVENT, PURPOSE
 from .projects import project_of
-from .rows import latest, standing
+from .rows import latest
 from .store import Store
 from .tables import EVENTS, ITEMS
 
@@ -54,28 +56,35 @@ def progress(store: Store, project: str) -> Progress:
         found = project_of(connection, project)
         items = select(func.count()).where(ITEMS.c.project == project, ITEMS.c.purpose == "work")
         count = connection.execute(items).scalar_one()
-        by = (EVENTS.c.who, ITEMS.c.purpose, EVENTS.c.event)
-        said = latest(*by, func.count().label("n")).join(ITEMS, ITEMS.c.question == EVENTS.c.question)
-        rows = connection.execute(said.where(EVENTS.c.project == project).group_by(*by)).all()
-        work = standing().join(ITEMS, ITEMS.c.question == EVENTS.c.question)
-        work = work.where(EVENTS.c.project == project, ITEMS.c.purpose == "work")
-        enough = work.with_only_columns(EVENTS.c.question).group_by(EVENTS.c.question)
-        enough = enough.having(func.count() >= found.overlap)
-        finished = connection.execute(select(func.count()).select_from(enough.subquery())).scalar_one()
-    number = {(row.who, row.purpose, row.event): row.n for row in rows}
-    people = {
-        who: Share(
-            answers=number.get((who, "work", "answer"), 0),
-            gold=number.get((who, "gold", "answer"), 0),
-            skips=sum(number.get((who, purpose, "skip"), 0) for purpose in ("work", "gold")),
-        )
-        for who in sorted({row.who for row in rows})
-    }
+    log = store.log(project)
+    size = (len(log.people), len(PURPOSE), len(EVENT))
+    number = np.zeros(size, int)
+    np.add.at(number, (log.standing["who"], log.standing["purpose"], log.standing["event"]), 1)
+    each = np.unique(log.answers("work")["item"], return_counts=True)[1]
+    people = {who: _share(number[n]) for n, who in enumerate(log.people)}
     return Progress(
         items=count,
         wanted=count * found.overlap,
         answers=sum(p.answers for p in people.values()),
-        finished=finished,
+        finished=int((each >= found.overlap).sum()),
         skips=sum(p.skips for p in people.values()),
-        people=people,
+        people=dict(sorted(people.items())),
     )
+
+
+def share_of(store: Store, project: str, who: str) -> Share:
+    """What one person has done, from that person's events alone."""
+    mine = latest(ITEMS.c.purpose, EVENTS.c.event, func.count()).join(ITEMS, ITEMS.c.question == EVENTS.c.question)
+    mine = mine.where(EVENTS.c.project == project, EVENTS.c.who == who).group_by(ITEMS.c.purpose, EVENTS.c.event)
+    number = np.zeros((len(PURPOSE), len(EVENT)), int)
+    with store.database.reading() as connection:
+        for purpose, event, count in connection.execute(mine):
+            number[PURPOSE.index(purpose), EVENT.index(event)] = count
+    return _share(number)
+
+
+def _share(number: np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> Share:
+    """From how many events of each kind stand on items of each purpose."""
+    work, gold = number[PURPOSE.index("work")], number[PURPOSE.index("gold")]
+    answer, skip = EVENT.index("answer"), EVENT.index("skip")
+    return Share(answers=int(work[answer]), gold=int(gold[answer]), skips=int(work[skip] + gold[skip]))

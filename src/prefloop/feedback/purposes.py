@@ -9,14 +9,12 @@ from sqlalchemy import delete, insert, select, update
 
 from ..errors import DataError
 from . import slots
+from .columns import TURNED
 from .kinds import check_value, json_text, plain
 from .projects import project_of
 from .records import Purpose
 from .store import Store, asked_of
 from .tables import ITEMS, NOTES, SLOTS
-
-TURNED = "item turned"
-"""The key of the notes that say who turned which item, when, from what and to what."""
 
 
 def turn(

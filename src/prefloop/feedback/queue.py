@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 
 from ..errors import DataError
 from ..text import Answer, Question
-from . import slots
+from . import log, slots
 from .database import BATCH, insert_rows, lookup, one_at_a_time
 from .kinds import asked, check_value, json_text, plain
 from .pace import check_pace
@@ -151,7 +151,7 @@ class Queue:
         return len(new)
 
     def _take(self, connection: Connection, project: Project, who: str, now: float, expires: float) -> int | None:
-        if self._stopping.reached(connection, project, now):
+        if self._stopping.reached(connection, self.store.columns, project, now):
             return None
         if gold_is_due(project, who, slots.seen(connection, project.id, who)):
             item = slots.take_gold(connection, project, who, expires)
@@ -192,7 +192,7 @@ class Queue:
         if said.event == "answer":
             answer = checked(answer, asked_of(connection, [said.question]), self.store.database.place)
         row = answer_row(answer, submission=said.id, project=said.project)
-        insert_rows(connection, EVENTS, [row | {"event": said.event, "reason": plain(said.reason, "the reason")}])
+        log.append(connection, [row | {"event": said.event, "reason": plain(said.reason, "the reason")}])
 
     def _follow(self, connection: Connection, project: Project, item: RowMapping, said: Submission) -> None:
         """The slot of who did it, and then the places of the item that are still free."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
-from math import comb
+from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, func, select
 
 from ..statistics import Interval, wilson
 from . import slots
+from .columns import Columns, Log
 from .cost import spent
-from .kinds import json_text, preferred
 from .records import Project, Stop
-from .rows import Where, standing
-from .tables import EVENTS, ITEMS
+from .tables import EVENTS
 
 
 @dataclass(slots=True)
@@ -42,7 +39,7 @@ class Stopping:
     _counted: dict[str, _Counted] = field(default_factory=dict)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def reached(self, connection: Connection, project: Project, now: float) -> bool:
+    def reached(self, connection: Connection, columns: Columns, project: Project, now: float) -> bool:
         """Whether nobody should get another item: enough is answered, or being answered now."""
         stop = project.stop
         if stop == Stop():
@@ -52,12 +49,8 @@ class Stopping:
             known = self._counted.get(project.id)
         working = slots.live(connection, project.id, now)
         if known is None or self._may_have_changed(project, known, lines, working):
-            known = _Counted(
-                lines,
-                answered(connection, project.id),
-                self._width(connection, project),
-                spent(connection, project) if stop.money is not None else 0.0,
-            )
+            log = columns.of(connection, project.id)
+            known = _Counted(lines, log.answers("work").size, self._width(log, project), spent(log, project))
             with self._turn:
                 self._counted[project.id] = known
         enough = stop.labels is not None and known.answers + working >= stop.labels
@@ -75,10 +68,10 @@ class Stopping:
         by_time = project.price is not None and project.price.per == "hour" and stop.money is not None
         return (stop.width is not None or by_time) and grown >= max(20, known.answers // 20)
 
-    def _width(self, connection: Connection, project: Project) -> float:
+    def _width(self, log: Log, project: Project) -> float:
         if project.stop.width is None:
             return 1.0
-        found = raw_agreement(connection, project.id)
+        found = raw_agreement(log)
         return 1.0 if found is None else found.high - found.low
 
 
@@ -90,38 +83,22 @@ def _affords(project: Project, money: float, more: int) -> bool:
     return money + price.amount * more <= limit * (1 + 1e-9) if price.per == "answer" else money < limit
 
 
-def answered(connection: Connection, project: str) -> int:
-    """The standing answers to the work items of a project."""
-    query = standing().join(ITEMS, ITEMS.c.question == EVENTS.c.question).where(*_work(project)).subquery()
-    return connection.execute(select(func.count()).select_from(query)).scalar_one()
-
-
-def raw_agreement(connection: Connection, project: str) -> Interval | None:
+def raw_agreement(log: Log) -> Interval | None:
     """How often two people who answered the same work item agree, over the items with two answers or more.
 
     Answers agree that prefer the same, whatever the strength, or that are equal. Wilson's interval over items, each
     counting as one trial with its share of agreeing pairs; `None` where no item has two answers.
     """
-    items, share = 0, 0.0
-    for said in _by_item(connection, project):
-        if len(said) > 1:
-            items += 1
-            share += sum(comb(n, 2) for n in Counter(said).values()) / comb(len(said), 2)
-    return wilson(round(share), items) if items else None
+    said = log.answers("work")
+    item = np.unique(said["item"], return_inverse=True)[1]
+    pairs = _pairs(np.bincount(item))
+    verdicts, verdict = np.unique(said["verdict"], return_inverse=True)
+    each, same = np.unique(item * max(1, verdicts.size) + verdict, return_counts=True)
+    agreeing = np.bincount(each // max(1, verdicts.size), weights=_pairs(same), minlength=pairs.size)
+    several = pairs > 0
+    items = int(several.sum())
+    return wilson(round(float((agreeing[several] / pairs[several]).sum())), items) if items else None
 
 
-def _by_item(connection: Connection, project: str) -> Iterator[list[str]]:
-    """The verdicts on each work item, item by item, in constant memory."""
-    query = standing().join(ITEMS, ITEMS.c.question == EVENTS.c.question).where(*_work(project))
-    rows = connection.execute(query.order_by(EVENTS.c.question), execution_options={"yield_per": 1_000}).mappings()
-    for _, said in groupby(rows, key=lambda row: row["question"]):
-        yield [json_text(_verdict(row["value"]), "a verdict") for row in said]
-
-
-def _verdict(value: object) -> object:
-    best = preferred(value)
-    return value if best is None else best
-
-
-def _work(project: str) -> Where:
-    return [EVENTS.c.project == project, ITEMS.c.purpose == "work"]
+def _pairs(count: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.asarray(count * (count - 1) // 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Engine, func, select
 
 from ..errors import DataError, PrefloopError
 from ..text import Answer, Question
+from . import log
+from .columns import Columns, Log
 from .database import Database, insert_rows, lookup, one_at_a_time
 from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
@@ -43,6 +45,7 @@ class Store:
     """
 
     database: Database
+    columns: Columns = field(default_factory=Columns, compare=False, repr=False)
 
     @classmethod
     def open(cls, path_or_url: str | Path, *, wait: float = 30.0) -> Store:
@@ -106,7 +109,7 @@ class Store:
             known = set(lookup(connection, select(EVENTS.c.question, EVENTS.c.who), EVENTS.c.question, ids))
             first = {(a.question, a.who): a for a in reversed(kept) if (a.question, a.who) not in known}
             rows = [answer_row(replace(a, revision=0), submission=uuid.uuid4().hex) for a in reversed(first.values())]
-            insert_rows(connection, EVENTS, rows)
+            log.append(connection, rows)
 
     def add_note(self, key: str, value: Any) -> None:
         """Add a note: anything JSON can hold, under a key that may be used again."""
@@ -142,14 +145,21 @@ class Store:
         with self.database.reading() as connection:
             return [Note(**row) for row in connection.execute(query).mappings()]
 
-    def events(self, *, project: str | None = None, who: str | None = None, after: int = 0) -> Iterator[Event]:
+    def events(
+        self, *, project: str | None = None, question: str | None = None, who: str | None = None, after: int = 0
+    ) -> Iterator[Event]:
         """The whole log, oldest first and in constant memory: answers, also revised ones, skips and undos."""
         query = select(EVENTS).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq)
-        for column, wanted in ((EVENTS.c.project, project), (EVENTS.c.who, who)):
+        for column, wanted in ((EVENTS.c.project, project), (EVENTS.c.question, question), (EVENTS.c.who, who)):
             query = query if wanted is None else query.where(column == wanted)
         with self.database.reading() as connection:
             for row in connection.execution_options(yield_per=1_000).execute(query).mappings():
                 yield event(row)
+
+    def log(self, project: str) -> Log:
+        """The log of a project as columns, for figures over all of it; after the first time, it reads what is new."""
+        with self.database.following() as connection:
+            return self.columns.of(connection, project)
 
     def view(
         self, name: str, *, split: Split = "train", rounds: Collection[int] | None = None, axis: str | None = None

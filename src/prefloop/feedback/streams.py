@@ -17,7 +17,8 @@ from sqlalchemy import select
 
 from ..errors import DataError
 from ..text import Answer, Group, Message, Prompt, Question, Response
-from .database import BATCH, insert_rows, lookup, one_at_a_time
+from . import log
+from .database import BATCH, lookup, one_at_a_time
 from .records import Event
 from .rows import event_row, read_questions
 from .store import Store, asked_of, checked, put_questions
@@ -60,7 +61,7 @@ def add_events(store: Store, events: Iterable[Event]) -> int:
                     checked(_answer(event), asked, store.database.place)
                 elif event.question not in asked:
                     raise DataError(f"{event.who} spoke of question `{event.question}`, which is not in the store.")
-            insert_rows(connection, EVENTS, [event_row(e) for e in new.values()])
+            log.append(connection, [event_row(e) for e in new.values()])
         count += len(some)
     return count
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
+from typing import Any
 
-from ..feedback.kinds import preferred
+import numpy as np
+
+from ..feedback.columns import PURPOSE
 from ..feedback.queue import Queue
-from ..feedback.records import Event, Item
 from ..feedback.stopping import raw_agreement
 from ..feedback.store import Store
 from ..statistics import Interval, wilson
@@ -57,54 +57,32 @@ class Board:
 def board(store: Store, queue: Queue, project: str, *, now: float | None = None) -> Board:
     """The figures as they stand."""
     now = time.time() if now is None else now
-    items = {item.question.id: item for item in _items(queue, project)}
-    standing: dict[tuple[str, str], Event] = {}
-    for event in store.events(project=project):
-        standing[event.question, event.who] = event
-    said = [e for e in standing.values() if e.event == "answer" and e.question in items]
-    usual = median(e.seconds for e in said) if said else 0.0
-    by: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in said:
-        by[event.who].append(event)
-    with store.database.reading() as connection:
-        agreement = raw_agreement(connection, project)
+    log = store.log(project)
+    said = log.answers()
+    usual = float(np.median(said["seconds"])) if said.size else 0.0
+    by_person = {who: said[said["who"] == n] for n, who in enumerate(log.people)}
     return Board(
-        all=_habits(said, items, usual) if said else None,
-        people={who: _habits(events, items, usual) for who, events in sorted(by.items())},
-        agreement=agreement,
-        hour=sum(e.at > now - 3_600 for e in said),
-        day=sum(e.at > now - 86_400 for e in said),
+        all=_habits(said, usual) if said.size else None,
+        people={who: _habits(mine, usual) for who, mine in sorted(by_person.items()) if mine.size},
+        agreement=raw_agreement(log),
+        hour=int((said["at"] > now - 3_600).sum()),
+        day=int((said["at"] > now - 86_400).sum()),
     )
 
 
-def _items(queue: Queue, project: str) -> Iterable[Item]:
-    after = 0
-    while some := queue.items(project, after=after, limit=500):
-        yield from (item for _, item in some)
-        after = some[-1][0]
-
-
-def _habits(said: list[Event], items: Mapping[str, Item], usual: float) -> Habits:
-    gold = [_same(e.value, items[e.question].expected) for e in said if items[e.question].purpose == "gold"]
-    judged = [e for e in said if items[e.question].question.kind in ("comparison", "choice")]
-    picked = [(e, best) for e in judged if (best := preferred(e.value)) is not None]
-    lengths = [([len(t) for t in items[e.question].question.group.texts], best) for e, best in picked]
-    longer = [sizes[best] == max(sizes) for sizes, best in lengths if len(set(sizes)) > 1]
+def _habits(said: np.ndarray[Any, Any], usual: float) -> Habits:
     return Habits(
-        answers=len(said),
-        seconds=median(e.seconds for e in said),
-        gold=_share(gold),
-        left=_share([e.order[0] == best for e, best in picked]),
-        longer=_share(longer),
-        ties=_share([preferred(e.value) is None for e in judged]),
-        fast=_share([e.seconds < FAST * usual for e in said]),
+        answers=said.size,
+        seconds=float(np.median(said["seconds"])),
+        gold=_share(said["right"][said["purpose"] == PURPOSE.index("gold")]),
+        left=_share(said["left"]),
+        longer=_share(said["longer"]),
+        ties=_share(said["tie"]),
+        fast=_share(said["seconds"] < FAST * usual),
     )
 
 
-def _same(value: object, expected: object) -> bool:
-    best = preferred(value)
-    return value == expected if best is None else best == preferred(expected)
-
-
-def _share(hits: list[bool]) -> Interval | None:
-    return wilson(sum(hits), len(hits)) if hits else None
+def _share(hits: np.ndarray[Any, Any]) -> Interval | None:
+    """How often it is 1, where it is not -1."""
+    shown = hits[hits >= 0]
+    return wilson(int(shown.sum()), shown.size) if shown.size else None

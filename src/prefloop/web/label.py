@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from ..feedback.kinds import KINDS
 from ..feedback.members import Member
-from ..feedback.progress import Share, progress
+from ..feedback.progress import share_of
 from ..feedback.records import Leased, Project, Submission
 from ..feedback.rows import read_questions
 from ..feedback.tables import QUESTIONS
@@ -61,7 +61,7 @@ def routes(desk: Desk) -> APIRouter:
         member = desk.someone(request, project, ROLES)
         found = desk.project(project)
         guidelines = desk.projects.guidelines(project)
-        mine = progress(desk.store, project).people.get(member.who, Share())
+        mine = share_of(desk.store, project, member.who)
         done = mine.answers + mine.gold
         return desk.page(request, "label.html", member=member, project=found, guidelines=guidelines, done=done)
 

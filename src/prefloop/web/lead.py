@@ -176,7 +176,7 @@ def _items(router: APIRouter, desk: Desk) -> None:
         if not some or some[0][0] != place:
             raise HTTPException(404, "There is no such item.")
         item = some[0][1]
-        said = [e for e in desk.store.events(project=project) if e.question == item.question.id]
+        said = list(desk.store.events(project=project, question=item.question.id))
         order = tuple(range(len(item.question.group.responses)))
         html = drawn(desk, item.question, order, template="lead/_question.html")
         return desk.page(request, "lead/item.html", member=member, project=found, item=item, events=said, html=html)
