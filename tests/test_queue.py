@@ -198,14 +198,15 @@ def test_gold_items_come_at_the_stated_share_to_everybody_and_at_no_place_to_cou
     places = {}
     for who in ("ada", "ben"):
         got = [desk.work(who) for _ in range(40)]
-        places[who] = [n for n, key in enumerate(got) if key is not None and int(key[1:]) >= 100]
+        places[who] = [n for n, key in enumerate(got) if key is not None and 100 <= int(key[1:]) < 200]
         assert len(set(got)) == 40
         assert abs(len(places[who]) - 10) <= 1
-        assert not {f"q{n}" for n in range(200, 205)} & set(got)
+        assert got[:2] == ["q203", "q204"], "to practise on, after the examples"
+        assert not {"q200", "q201", "q202"} & set(got)
     assert places["ada"] != places["ben"]
     assert len({b - a for a, b in zip(places["ada"], places["ada"][1:], strict=False)}) > 1
     said = progress(store, "p")
-    assert said.people["ada"] == Share(answers=40 - len(places["ada"]), gold=len(places["ada"]))
+    assert said.people["ada"] == Share(answers=38 - len(places["ada"]), gold=len(places["ada"]))
     assert (said.items, said.wanted, said.answers) == (60, 120, sum(p.answers for p in said.people.values()))
 
 

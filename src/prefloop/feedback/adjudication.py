@@ -78,6 +78,7 @@ class Adjudications:
                 "at": self.clock(),
                 "guideline": found.guideline,
                 "reason": plain(reason, "the reason"),
+                "telemetry": {},
             }
             log.append(connection, [row])
 

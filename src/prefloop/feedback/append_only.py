@@ -14,7 +14,7 @@ from sqlalchemy import Connection, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from .tables import CHANGING, METADATA, PERSONAL
 
-ERASED = {"events": ("who", "event", "value", "reason"), "members": ("who", "state", "token", "by")}
+ERASED = {"events": ("who", "event", "value", "reason", "telemetry"), "members": ("who", "state", "token", "by")}
 """The columns that an erasure may change."""
 TURNED = {"items": ("purpose", "expected", "explanation")}
 """The columns that say what a row is for."""

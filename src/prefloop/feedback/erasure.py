@@ -88,7 +88,7 @@ def _events(connection: Connection, who: str, pseudonym: str, withdraw: bool) ->
     query = select(EVENTS.c.seq, EVENTS.c.event, EVENTS.c.value, QUESTIONS.c.kind).join(QUESTIONS)
     query = query.where(EVENTS.c.who == who, EVENTS.c.seq > bindparam("after")).order_by(EVENTS.c.seq).limit(BATCH)
     change = update(EVENTS).where(EVENTS.c.seq == bindparam("this"))
-    change = change.values(who=pseudonym, value=bindparam("left"), event=bindparam("now"), reason="")
+    change = change.values(who=pseudonym, value=bindparam("left"), event=bindparam("now"), reason="", telemetry={})
     done, after = 0, 0
     while rows := connection.execute(query, {"after": after}).all():
         changes = []

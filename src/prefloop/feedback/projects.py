@@ -163,6 +163,7 @@ def check_project(project: Project) -> None:
         or not set(project.kinds) <= set(KINDS),
         f"`overlap` is {project.overlap}: it is 1 or more": project.overlap < 1,
         f"`gold_share` is {project.gold_share}: it is from 0 to below 1": not 0 <= project.gold_share < 1,
+        f"`examples` is {project.examples}: it is 0 or more": project.examples < 0,
         f"`retire_after` is {project.retire_after}: it is 0 or more": project.retire_after < 0,
         f"`lease_seconds` is {project.lease_seconds}: it is above 0": not project.lease_seconds > 0,
         f"`price` is {price}: an amount is above 0": price is not None and not 0 < price.amount < math.inf,

@@ -26,6 +26,7 @@ from .sources import chance, shown_order
 from .stopping import Stopping
 from .store import Store, asked_of, checked, put_questions
 from .tables import EVENTS, ITEMS, QUESTIONS, SLOTS
+from .telemetry import FINAL
 
 HELD_AT_MOST = 3
 """Items that one person may have at a time: the one before them, and those fetched ahead."""
@@ -92,7 +93,8 @@ class Queue:
         An answer whose lease expired meanwhile is kept all the same.
 
         Raises:
-            DataError: the item is not theirs, the value is not what its kind takes, or `revision` is not the next.
+            DataError: the item is not theirs, the value is not what its kind takes, `revision` is not the next, or they
+                have seen since who wrote what or what is right.
             TooFast: this person sends more in a minute than the project takes.
         """
         with self.store.database.writing() as connection:
@@ -153,8 +155,11 @@ class Queue:
     def _take(self, connection: Connection, project: Project, who: str, now: float, expires: float) -> int | None:
         if self._stopping.reached(connection, self.store.columns, project, now):
             return None
+        practice = slots.take_other(connection, project, who, expires, "practice", after=project.examples)
+        if practice is not None:
+            return practice
         if gold_is_due(project, who, slots.seen(connection, project.id, who)):
-            item = slots.take_gold(connection, project, who, expires)
+            item = slots.take_other(connection, project, who, expires, "gold")
             if item is not None:
                 return item
         return slots.take_work(connection, project, who, now, expires)
@@ -172,6 +177,7 @@ class Queue:
         )
 
     def _log(self, connection: Connection, said: Submission) -> None:
+        _refuse_final(connection, said)
         expected = next_revision(connection, said.question, said.who)
         if said.revision != expected:
             raise DataError(
@@ -192,7 +198,8 @@ class Queue:
         if said.event == "answer":
             answer = checked(answer, asked_of(connection, [said.question]), self.store.database.place)
         row = answer_row(answer, submission=said.id, project=said.project)
-        log.append(connection, [row | {"event": said.event, "reason": plain(said.reason, "the reason")}])
+        told = {"event": said.event, "reason": plain(said.reason, "the reason"), "telemetry": dict(said.telemetry)}
+        log.append(connection, [row | told])
 
     def _follow(self, connection: Connection, project: Project, item: RowMapping, said: Submission) -> None:
         """The slot of who did it, and then the places of the item that are still free."""
@@ -254,6 +261,20 @@ def _own(connection: Connection, said: Submission) -> RowMapping:
     if row is None:
         raise DataError(f"question `{said.question}` was not given to {said.who} in project `{said.project}`.")
     return row
+
+
+def _refuse_final(connection: Connection, said: Submission) -> None:
+    """An answer after which somebody was shown the source, or the right answer, stays as it is.
+
+    Raises:
+        DataError: this one is.
+    """
+    mine = select(EVENTS.c.telemetry).where(EVENTS.c.question == said.question, EVENTS.c.who == said.who)
+    last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
+    if last and last.get(FINAL):
+        raise DataError(
+            f"the answer of {said.who} to question `{said.question}` is closed: what lay behind it was shown after it."
+        )
 
 
 def _item_row(project: str, item: Item) -> dict[str, object]:

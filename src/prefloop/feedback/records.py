@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -43,6 +44,7 @@ class Event:
 
     `value` is there for an answer, `reason` for a skip. An adjudication has the value that is to stand above all
     answers, or none where an earlier one no longer stands. `submission` is the sender's own id of the event.
+    `telemetry` is how an answer came about, of `prefloop.feedback.telemetry`.
 
     >>> Event(seq=1, event="skip", submission="a1", question="q1", who="ada", at=0.0, reason="I cannot tell").value
     """
@@ -60,6 +62,7 @@ class Event:
     at: float
     guideline: int = 0
     reason: str = ""
+    telemetry: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,9 @@ class Price:
 class Project:
     """What people are asked to do together.
 
-    overlap: how many people answer each work item. gold_share: the share of what each person sees that is gold.
+    overlap: how many people answer each work item. examples: the first so many practice items are shown solved beside
+    the guidelines; each person is given the other ones before any work. gold_share: the share of what each person sees
+    that is gold.
     retire_after: an item that this many people skipped goes to nobody else; 0 lets it go round for ever, 1 takes
     it out at once. lease_seconds: how long an item is kept for a person. page: whatever the page keeps with it.
     `revision` and `guideline` (the version that is shown) are set by the store.
@@ -128,6 +133,7 @@ class Project:
     gold_share: float = 0.0
     stop: Stop = Stop()
     retire_after: int = 3
+    examples: int = 3
     lease_seconds: float = 900.0
     price: Price | None = None
     per_minute: int = 0
@@ -192,7 +198,8 @@ class Submission:
     """Something a person did, under an id that the sender made: sending it again changes nothing.
 
     `revision` counts what this person did with this question before: 0 at first. One that is not the next is refused,
-    so that two windows cannot overwrite each other. `value` is for an answer, `reason` for a skip.
+    so that two windows cannot overwrite each other. `value` is for an answer, `reason` for a skip. `telemetry` is kept
+    with it as it is.
 
     >>> Submission(id="5f0c", project="tone", question="q", who="ada", event="skip", reason="unclear").value
     """
@@ -208,6 +215,7 @@ class Submission:
     guideline: int = 0
     revision: int = 0
     reason: str = ""
+    telemetry: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,7 @@ def answer_row(answer: Answer, *, submission: str, project: str = "") -> Row:
         "submission": submission,
         "project": project,
         "reason": "",
+        "telemetry": {},
     }
 
 
@@ -152,4 +153,5 @@ def event(row: RowMapping) -> Event:
 
 def event_row(said: Event) -> Row:
     """An event as a row of `events`, without its place in the log."""
-    return {f.name: getattr(said, f.name) for f in fields(said) if f.name != "seq"} | {"order": list(said.order)}
+    row = {f.name: getattr(said, f.name) for f in fields(said) if f.name != "seq"}
+    return row | {"order": list(said.order), "telemetry": dict(said.telemetry)}

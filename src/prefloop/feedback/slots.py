@@ -1,7 +1,8 @@
 """The queue's own state: the places of each item, and who has which.
 
-A slot is `free`, `leased` (with the time it expires), `done`, `skipped`, or `lapsed`: its lease expired and somebody
-else got a place instead. The events are the truth and the slots follow them; `Queue.rebuild` makes them anew.
+A slot is for work, or `gold`: for an item that everybody may have, gold or practice. It is `free`, `leased` (with the
+time it expires), `done`, `skipped`, or `lapsed`: its lease expired and somebody else got a place instead. The events
+are the truth and the slots follow them; `Queue.rebuild` makes them anew.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from .database import insert_rows, one_at_a_time
-from .records import Project
+from .records import Project, Purpose
 from .rows import latest
 from .tables import EVENTS, ITEMS, SLOTS
 
@@ -90,14 +91,17 @@ def take_work(connection: Connection, project: Project, who: str, now: float, ex
     return _come_back(connection, project, who, expires)
 
 
-def take_gold(connection: Connection, project: Project, who: str, expires: float) -> int | None:
-    """Lease a gold item this person has not had; gold items have as many places as there are people."""
-    query = (
-        select(ITEMS.c.seq)
-        .where(ITEMS.c.project == project.id, ITEMS.c.purpose == "gold", ~_had(ITEMS.c.seq, who))
-        .order_by(ITEMS.c.seq)
-        .limit(1)
-    )
+def take_other(
+    connection: Connection, project: Project, who: str, expires: float, purpose: Purpose, after: int = 0
+) -> int | None:
+    """Lease a gold or practice item this person has not had, `after` so many of them.
+
+    Such items have as many places as there are people.
+    """
+    of_purpose = (ITEMS.c.project == project.id, ITEMS.c.purpose == purpose)
+    first = select(ITEMS.c.seq).where(*of_purpose).order_by(ITEMS.c.seq).offset(after).limit(1).scalar_subquery()
+    query = select(ITEMS.c.seq).where(*of_purpose, ITEMS.c.seq >= first, ~_had(ITEMS.c.seq, who))
+    query = query.order_by(ITEMS.c.seq).limit(1)
     item = connection.execute(query).scalar()
     if item is not None:
         lock_item(connection, item)
@@ -122,7 +126,7 @@ def rebuild(connection: Connection, project: Project) -> None:
         first = connection.execute(highest).scalar_one() + 1
         gone = [row for row in said if (item, row.who) not in here]
         made = [
-            new(project, item, first + n, gold=row.purpose == "gold", state=_AFTER[row.event], who=row.who)
+            new(project, item, first + n, gold=row.purpose != "work", state=_AFTER[row.event], who=row.who)
             for n, row in enumerate(gone)
         ]
         insert_rows(connection, SLOTS, made)

@@ -23,6 +23,7 @@ from .rows import Where, answer_row, event, group_rows, question_row, read_answe
 from .schema import bring_up_to_date
 from .settled import settled_answers
 from .tables import EVENTS, GROUPS, NOTES, QUESTIONS, RESPONSES
+from .telemetry import split_off
 from .views import judgements, ratings, view_of
 
 Split = Literal["train", "held_out"]
@@ -162,14 +163,22 @@ class Store:
             return self.columns.of(connection, project)
 
     def view(
-        self, name: str, *, split: Split = "train", rounds: Collection[int] | None = None, axis: str | None = None
+        self,
+        name: str,
+        *,
+        split: Split = "train",
+        rounds: Collection[int] | None = None,
+        axis: str | None = None,
+        blind: bool = False,
     ) -> Judgements:
         """A training set of `views.VIEWS`; its `left_out` counts what nothing could be learnt from, by reason.
 
         An adjudicated answer stands for all answers to its question, and the answers of people who were left out of a
         project (`Members.exclude`) are no part of it.
 
-        `axis` is one of the axes of ratings; without it the label is the mean over them.
+        `axis` is one of the axes of ratings; without it the label is the mean over them. `blind` leaves out answers to
+        questions in which a model, or who made it, was named: the page hides the name, but may not have hidden it all.
+        Answers to practice items are never part of a training set.
 
         Raises:
             DataError: there is no such view.
@@ -180,7 +189,10 @@ class Store:
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
-            return judgements(((asked[a.question], a) for a in settled_answers(connection, where)), views)
+            kept, left_out = split_off(connection, settled_answers(connection, where), blind=blind)
+        found = judgements(((asked[a.question], a) for a in kept), views)
+        found.left_out |= left_out
+        return found
 
     def choices(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:
         """One judgement for each answer: the chosen response first, the others after it as they were."""

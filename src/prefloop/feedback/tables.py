@@ -75,6 +75,7 @@ EVENTS = Table(  # what people said, skipped and took back; the last revision of
     Column("at", Double, nullable=False),
     Column("guideline", Integer, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("telemetry", JSON, nullable=False, server_default="{}"),
     UniqueConstraint("submission", name="events_submission"),
     UniqueConstraint("question", "who", "revision", name="events_revision"),
     Index("events_project_who", "project", "who"),
