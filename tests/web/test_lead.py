@@ -100,7 +100,7 @@ def test_new_guidelines_are_stamped_on_what_comes_after(store, browser_of, lee):
     project(store, "thumbs")
     ada = Visitor(browser_of(), "thumbs", invite(store, "thumbs"))
     ada.say(ada.next()["lease"], [True, True])
-    assert "version 2" in lee.post("/p/thumbs/guidelines", text="Be strict.").text
+    assert "Version 2, shown now" in lee.post("/p/thumbs/guidelines", text="Be strict.").text
     ada.say(ada.next()["lease"], [True, True])
     assert [e.guideline for e in store.events()] == [1, 2]
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from ..errors import DataError
 from . import log
-from .database import one_at_a_time
+from .database import lookup, one_at_a_time
 from .kinds import check_value, plain
 from .projects import project_of
 from .records import Event
@@ -46,6 +46,12 @@ class Adjudications:
         """The adjudications that stand, newest first."""
         with self.store.database.reading() as connection:
             return _standing(connection, project)
+
+    def places(self, project: str, questions: list[str]) -> dict[str, int]:
+        """The places of these questions in a project."""
+        query = select(ITEMS.c.question, ITEMS.c.seq).where(ITEMS.c.project == project)
+        with self.store.database.reading() as connection:
+            return dict(lookup(connection, query, ITEMS.c.question, questions))
 
     def adjudicate(self, project: str, question: str, value: Any, *, who: str, reason: str = "") -> None:
         """Say what the answer to a question is, or, with `None`, that what was said so no longer stands.

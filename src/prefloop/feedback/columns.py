@@ -38,6 +38,7 @@ LINE = np.dtype(
         ("seconds", "f8"),
         ("at", "f8"),
         ("guideline", "i4"),
+        ("shown", "i2"),  # how many responses were shown
         ("verdict", "i8"),  # equal for answers that agree: a hash of what was preferred, or of the whole value
         ("left", "i1"),  # whether the response shown first was picked; -1 where the answer does not show it
         ("longer", "i1"),  # whether the longest was; -1 also where all are of one length
@@ -199,14 +200,16 @@ def _longest(lengths: Mapping[int, int]) -> frozenset[int]:
 
 def _line(row: Any, item: _Fact, number: dict[str, int]) -> tuple[Any, ...]:
     who = number.setdefault(row.who, len(number))
-    begun = (row.item, who, row.revision, EVENT.index(row.event), item.purpose, row.seconds, row.at, row.guideline)
+    shown = _order(row.shown)
+    what = (row.item, who, row.revision, EVENT.index(row.event), item.purpose)
+    begun = (*what, row.seconds, row.at, row.guideline, len(shown))
     if row.event != "answer":
         return (*begun, 0, -1, -1, -1, -1)
     verdict, best = _verdict(row.value)
     right = -1 if item.expected is None else same(json.loads(row.value), item.expected)
     if not item.picked:
         return (*begun, verdict, -1, -1, -1, right)
-    left = -1 if best is None else _order(row.shown)[0] == best
+    left = -1 if best is None else shown[0] == best
     longer = -1 if best is None or not item.longest else best in item.longest
     return (*begun, verdict, left, longer, best is None, right)
 

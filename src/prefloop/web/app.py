@@ -11,8 +11,9 @@ from fastapi.staticfiles import StaticFiles
 
 from ..errors import DataError, PrefloopError
 from ..feedback.members import EVERYBODY, Member
+from ..feedback.pace import TooFast
 from ..feedback.store import Store
-from . import label, lead
+from . import exports, guide, items, label, lead, people
 from .desk import STATIC, Desk
 from .guard import Capped, Headed
 
@@ -37,7 +38,8 @@ def create_app(store: Store, *, secret: str, secure: bool = False) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _ways_in(app, desk, secure)
     app.include_router(label.routes(desk))
-    app.include_router(lead.routes(desk))
+    for pages in (lead, people, items, guide, exports):
+        app.include_router(pages.routes(desk))
     _errors(app, desk)
     return app
 
@@ -108,4 +110,5 @@ def _errors(app: FastAPI, desk: Desk) -> None:
 
     @app.exception_handler(PrefloopError)
     def of_ours(request: Request, error: PrefloopError) -> Response:
-        return told(request, 422 if isinstance(error, DataError) else 503, str(error))
+        status = 429 if isinstance(error, TooFast) else 422 if isinstance(error, DataError) else 503
+        return told(request, status, str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ..errors import DataError
+from ..feedback.adjudication import Adjudications
+from ..feedback.concord import Concord
 from ..feedback.members import Member, Members
 from ..feedback.projects import Projects
 from ..feedback.queue import Queue
 from ..feedback.records import Project
 from ..feedback.store import Store
 from . import render
+from .paths import path_of
+from .said import in_words, unit_in_words
 from .session import Sessions, Tries
 
 STATIC = Path(__file__).parent / "static"
@@ -39,6 +44,8 @@ class Desk:
     queue: Queue
     sessions: Sessions
     tries: Tries
+    adjudications: Adjudications
+    concord: Concord
     templates: Environment = field(repr=False)
 
     @classmethod
@@ -52,6 +59,8 @@ class Desk:
             queue=Queue(store, clock),
             sessions=Sessions(members, secret),
             tries=Tries(),
+            adjudications=Adjudications(store, clock),
+            concord=Concord(),
             templates=_templates(),
         )
 
@@ -107,4 +116,13 @@ def _templates() -> Environment:
     )
     made.filters["markdown"] = render.html
     made.filters["raw"] = render.raw
+    made.filters["in_words"] = in_words
+    made.filters["unit_in_words"] = unit_in_words
+    made.filters["moment"] = _moment
+    made.globals["path_of"] = path_of
     return made
+
+
+def _moment(at: float) -> str:
+    """A time of the log, in UTC as everything on the pages."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"

@@ -69,7 +69,7 @@ def routes(desk: Desk) -> APIRouter:
     def next_item(request: Request, project: Key, body: Next, csrf: Csrf = "") -> dict[str, Any]:
         """The next item, or why there is none."""
         member = desk.checked(request, project, ROLES, csrf)
-        if member.state == "paused":
+        if member.state != "active":
             return {"none": "paused"}
         found = desk.project(project)
         held = [_opened(desk, lease, member, project)["question"] for lease in body.holding]
