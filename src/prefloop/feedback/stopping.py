@@ -97,7 +97,8 @@ def raw_agreement(log: Log) -> Interval | None:
     agreeing = np.bincount(each // max(1, verdicts.size), weights=_pairs(same), minlength=pairs.size)
     several = pairs > 0
     items = int(several.sum())
-    return wilson(round(float((agreeing[several] / pairs[several]).sum())), items) if items else None
+    share = float((agreeing[several] / pairs[several]).sum())
+    return wilson(min(share, items), items) if items else None
 
 
 def _pairs(count: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -32,7 +32,7 @@ def points(values: Sequence[Interval | float | None], title: str, *, expected: f
 
     `expected` is drawn as a broken line. A value of `None` leaves its place empty.
 
-    >>> str(points([1.0, None, 2.0], "Seconds")).count("<circle")
+    >>> str(points([1.0, None, 2.0], "Seconds")).count('class="dot"')
     2
     """
     top = 1.0 if any(isinstance(v, Interval) for v in values) else _largest(values)
@@ -61,7 +61,8 @@ def _line(name: str, x1: float, x2: float, y1: float, y2: float) -> str:
 
 
 def _dot(x: float, y: float) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
+    """A line of no length with round ends: it stays round however the drawing is stretched."""
+    return _line("dot", x, x, y, y)
 
 
 def _svg(drawn: str, title: str) -> Markup:

@@ -21,7 +21,7 @@ from .rights import CHANGE, JUDGE, LOOK, Key, Text, fields
 from .said import from_fields, in_words
 
 PAGE = 50
-MOST = 25
+MOST = 10
 Fields = Annotated[dict[str, str], Depends(fields)]
 
 
