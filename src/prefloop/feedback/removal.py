@@ -83,8 +83,8 @@ def effect_of_removing(store: Store, project: str, who: str) -> Removal:
 def figures(
     found: Mapping[tuple[str, str], Reliability],
 ) -> dict[tuple[str, str], tuple[Interval | None, Interval | None]]:
-    """Raw agreement and alpha, by kind and axis."""
-    return {key: (one.raw(), one.alpha()) for key, one in sorted(found.items())}
+    """Raw agreement and alpha, by kind and axis; axes on which no two people said something are left out."""
+    return {key: (one.raw(), one.alpha()) for key, one in sorted(found.items()) if one.patterns}
 
 
 def _change(item: Shared, who: str) -> Change:
