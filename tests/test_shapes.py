@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from prefloop.errors import DataError
-from prefloop.feedback.judged import SHAPES, read_judged
+from prefloop.feedback.judged import read_judged
+from prefloop.feedback.known_shapes import SHAPES
 from prefloop.feedback.store import Store
 from prefloop.recipe import Data
 from prefloop.text import Answer, Group, Message, Prompt, Question, Response

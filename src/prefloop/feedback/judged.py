@@ -5,52 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from ..errors import DataError
 from ..recipe import Data, Form
 from ..text import Group
-from .files import Row, read_rows
-from .published import pandalm, qa_feedback
-from .shapes import LeftOut, Shape, lists, pairs, steps, thumbs
+from .files import read_rows
+from .known_shapes import shape_of
+from .shapes import LeftOut
 from .store import Store
 
-SHAPES = (
-    Shape(
-        name="steps that go on from one prefix",
-        columns=("prompt", "prefix|initial_reason_steps", "chosen", "rejected"),
-        form="pairs",
-        read=steps,
-    ),
-    Shape(
-        name="pairs after a conversation",
-        columns=("conversations", "chosen", "rejected"),
-        form="pairs",
-        read=partial(pairs, prompt="conversations"),
-    ),
-    Shape(name="pairs", columns=("prompt", "chosen", "rejected"), form="pairs", read=pairs),
-    Shape(
-        name="pairs of whole dialogues", columns=("chosen", "rejected"), form="pairs", read=partial(pairs, prompt=None)
-    ),
-    Shape(name="ratings", columns=("prompt", "responses", "scores"), form="ratings", read=lists),
-    Shape(name="rankings, best first or with `ranks`", columns=("prompt", "responses"), form="rankings", read=lists),
-    Shape(name="thumbs", columns=("prompt", "completion|response", "label|kto_tag"), form="thumbs", read=thumbs),
-    Shape(
-        name="thumbs on a conversation's last turn",
-        columns=("messages|conversations", "label|kto_tag"),
-        form="thumbs",
-        read=partial(thumbs, prompt=None),
-    ),
-    Shape(
-        name="QA-Feedback",
-        columns=("question", "passages", "prediction 1", "preference"),
-        form="rankings",
-        read=qa_feedback,
-    ),
-    Shape(name="PandaLM", columns=("instruction", "response1", "response2", "annotator1"), form="pairs", read=pandalm),
-)
-"""Every shape that is known; the first that fits is taken."""
 _FORMS: dict[str, Form] = {
     "choices": "choices",
     "pairs": "pairs",
@@ -75,8 +39,8 @@ class Judged:
 def read_judged(data: Data | str) -> Judged:
     r"""Judged answers as they lie: from a file, a folder, a data set on the Hugging Face hub, or a feedback store.
 
-    What the rows say is told from their columns (`SHAPES`). A row that lacks a field is an error; one that cannot be
-    learnt from (equal answers, an empty one, a single one) is left out and counted in `notes`.
+    What the rows say is told from their columns (`known_shapes.SHAPES`). A row that lacks a field is an error;
+    one that cannot be learnt from (equal answers, an empty one, a single one) is left out and counted in `notes`.
 
     Raises:
         DataError: nothing to read, or not what it should be; the message has the row and the field.
@@ -93,7 +57,8 @@ def read_judged(data: Data | str) -> Judged:
     rows = read_rows(data.source, split=data.split)
     if not rows:
         raise DataError(f"{data.source} has no rows.")
-    shape = shape_of(rows, data.source)
+    columns = dict.fromkeys(str(name) for row in rows for name in row.values)
+    shape = shape_of(columns, data.source)
     groups: list[Group] = []
     left: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -107,23 +72,6 @@ def read_judged(data: Data | str) -> Judged:
     if not groups:
         raise DataError(f"{data.source} has nothing to learn from: {' '.join(notes)}")
     return Judged(groups=tuple(groups), form=shape.form, notes=notes)
-
-
-def shape_of(rows: Sequence[Row], source: str) -> Shape:
-    """The shape of these rows, told from all the columns they have.
-
-    Raises:
-        DataError: none that is known; lists the known ones, and the columns.
-    """
-    columns = list(dict.fromkeys(str(name) for row in rows for name in row.values))
-    for shape in SHAPES:
-        if shape.fits(columns):
-            return shape
-    known = "\n".join(f"  {s.name}: {', '.join(c.replace('|', ' or ') for c in s.columns)}" for s in SHAPES)
-    raise DataError(
-        f"{source} has the columns {', '.join(columns) or '(none)'}, which is no known shape of judged "
-        f"answers. Rename them to one of these:\n{known}"
-    )
 
 
 def _useless(group: Group, form: Form) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from ..errors import DataError, nearest
 from ..text import Question
 
 Check = Callable[[Any, "Asked"], Any]
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,7 @@ def plain_text(value: Any, *, empty: bool = False) -> str:
     """
     if not isinstance(value, str) or not (empty or value.strip()):
         raise _Refused("the text is empty" if isinstance(value, str) else "the text is no text")
-    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+    if _UNSTORABLE.search(value):
         raise _Refused("the text has a character that cannot be stored (NUL or half of a surrogate pair)")
     return value
 

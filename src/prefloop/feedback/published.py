@@ -9,7 +9,7 @@ from ..errors import DataError
 from ..text import Group, Message, Prompt, Response
 from .convert import best_first, grades
 from .files import Row
-from .shapes import LeftOut, given, text
+from .shapes import LeftOut, given, instructed, text
 
 QA_COMPARED = tuple(combinations(range(4), 2))
 """The answers that each of the six verdicts of a QA-feedback row is about."""
@@ -20,9 +20,7 @@ def qa_feedback(row: Row) -> Iterator[Group | LeftOut]:
 
     A verdict is 1 or 2 for the better one and 0 for none. Six verdicts that fit one order make a ranking, with ties.
     """
-    said = given(row, "preference")
-    if not isinstance(said, list) or len(said) != len(QA_COMPARED) or not set(said) <= {0, 1, 2}:
-        raise DataError(f"{row.place}: `preference` is {said!r:.80}; it takes six verdicts, each 0, 1 or 2.")
+    said = qa_verdicts(row)
     above = [0.0] * 4  # answers beaten less answers that beat it
     for (i, j), verdict in zip(QA_COMPARED, said, strict=True):
         won = {0: 0, 1: 1, 2: -1}[verdict]
@@ -32,10 +30,27 @@ def qa_feedback(row: Row) -> Iterator[Group | LeftOut]:
     if fitting != said:
         yield LeftOut(why="the comparisons fit no order")
         return
+    answers = tuple(Response(text=t.strip()) for t in qa_answers(row))
+    yield best_first(Group(prompt=qa_prompt(row), responses=answers, labels=grades(above)))
+
+
+def qa_prompt(row: Row) -> Prompt:
+    """The passages of a QA-Feedback row, without their titles, and the question about them."""
     passages = "\n\n".join("\n".join(passage[1:]) for passage in given(row, "passages"))
-    asked = Message(role="user", content=f"{passages}\n\n{text(row, 'question')}")
-    answers = tuple(Response(text=text(row, f"prediction {n}").strip()) for n in range(1, 5))
-    yield best_first(Group(prompt=Prompt(messages=(asked,)), responses=answers, labels=grades(above)))
+    return Prompt(messages=(Message(role="user", content=f"{passages}\n\n{text(row, 'question')}"),))
+
+
+def qa_answers(row: Row) -> list[str]:
+    """The four answers of a QA-Feedback row."""
+    return [text(row, f"prediction {n}") for n in range(1, 5)]
+
+
+def qa_verdicts(row: Row) -> list[int]:
+    """The six verdicts of a QA-Feedback row, in the order of `QA_COMPARED`."""
+    said = given(row, "preference")
+    if not isinstance(said, list) or len(said) != len(QA_COMPARED) or not set(said) <= {0, 1, 2}:
+        raise DataError(f"{row.place}: `preference` is {said!r:.80}; it takes six verdicts, each 0, 1 or 2.")
+    return said
 
 
 def pandalm(row: Row) -> Iterator[Group | LeftOut]:
@@ -44,19 +59,27 @@ def pandalm(row: Row) -> Iterator[Group | LeftOut]:
     A verdict is 1 or 2 for the better one and 0 for none; `target` is the share of verdicts for the one that got more,
     a 0 counting half for each.
     """
-    verdicts = [given(row, f"annotator{n}") for n in (1, 2, 3)]
-    if not set(verdicts) <= {0, 1, 2}:
-        raise DataError(f"{row.place}: the annotators said {verdicts!r:.80}; each verdict is 0, 1 or 2.")
+    verdicts = pandalm_verdicts(row)
     share = sum({0: 0.5, 1: 1.0, 2: 0.0}[v] for v in verdicts) / len(verdicts)
     if share == 0.5:
         yield LeftOut(why="the annotators preferred neither answer")
         return
-    added = row.values.get("input") or ""
-    asked = Message(role="user", content=f"{text(row, 'instruction')}\n\n{added}".strip())
     answers = [given(row, name) for name in ("response1", "response2")]
     if not all(isinstance(answer, str) for answer in answers):
-        yield LeftOut(why="an answer is no text")  # some rows hold `true` for a word
+        yield NO_TEXT
         return
     better, worse = answers if share > 0.5 else reversed(answers)
     responses = (Response(text=better.strip()), Response(text=worse.strip()))
-    yield Group(prompt=Prompt(messages=(asked,)), responses=responses, target=max(share, 1 - share))
+    yield Group(prompt=instructed(row), responses=responses, target=max(share, 1 - share))
+
+
+NO_TEXT = LeftOut(why="an answer is no text")
+"""Some rows of PandaLM hold `true` for a word."""
+
+
+def pandalm_verdicts(row: Row) -> list[int]:
+    """What the three people said of a row of PandaLM: 1 or 2 for the better one, 0 for none."""
+    verdicts = [given(row, f"annotator{n}") for n in (1, 2, 3)]
+    if not set(verdicts) <= {0, 1, 2}:
+        raise DataError(f"{row.place}: the annotators said {verdicts!r:.80}; each verdict is 0, 1 or 2.")
+    return verdicts

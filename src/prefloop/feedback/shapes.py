@@ -6,14 +6,16 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
-from ..recipe import Form
 from ..text import Group, Message, Prompt, Response
 from .convert import best_first, grades
 from .dialogues import dialogue, message, messages
 from .files import Row
+
+if TYPE_CHECKING:  # a recipe loads torch, and the feedback store gets by without
+    from ..recipe import Form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,16 @@ class Shape:
 
     def fits(self, columns: Collection[str]) -> bool:
         """Whether rows with these columns have the shape."""
-        return all(any(one in columns for one in column.split("|")) for column in self.columns)
+        return fits(self.columns, columns)
+
+
+def fits(wanted: Collection[str], columns: Collection[str]) -> bool:
+    """Whether all the columns that are wanted are there; alternatives are parted by `|`.
+
+    >>> fits(("prompt", "label|kto_tag"), ("prompt", "kto_tag"))
+    True
+    """
+    return all(any(one in columns for one in column.split("|")) for column in wanted)
 
 
 def given(row: Row, *names: str) -> Any:
@@ -61,6 +72,17 @@ def text(row: Row, *names: str) -> str:
     return value
 
 
+def instructed(row: Row) -> Prompt:
+    """The prompt of a row with `instruction`, and perhaps `input`, `system` and `history`, as Alpaca's have them."""
+    said = [("system", row.values.get("system"))] if row.values.get("system") else []
+    for turn in row.values.get("history") or ():
+        if not isinstance(turn, Sequence) or isinstance(turn, str) or len(turn) != 2:
+            raise _strange(row, "history", turn, "pairs of what was asked and answered")
+        said += zip(("user", "assistant"), turn, strict=True)
+    said.append(("user", f"{text(row, 'instruction')}\n\n{row.values.get('input') or ''}".strip()))
+    return Prompt(messages=messages([{"role": r, "content": c} for r, c in said], f"{row.place}, the prompt"))
+
+
 def pairs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftOut]:
     """`chosen` and `rejected`, after this column or after the turns that both begin with; perhaps `target`."""
     lead, better = _answer(given(row, "chosen"), f"{row.place}, `chosen`")
@@ -68,7 +90,12 @@ def pairs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftOu
     if lead != other:
         yield LeftOut(why="chosen and rejected answer different prompts")
         return
-    asked = _prompt(row, lead, prompt)
+    if prompt is None and not lead:  # what both texts begin with
+        begun = _begun_alike(better, worse)
+        asked = Prompt(text=begun) if begun else _prompt(row, lead, prompt)
+        better, worse = better[len(begun) :], worse[len(begun) :]
+    else:
+        asked = _prompt(row, lead, prompt)
     if isinstance(asked, LeftOut):
         yield asked
         return
@@ -114,7 +141,7 @@ def thumbs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftO
 
 def lists(row: Row) -> Iterator[Group | LeftOut]:
     """`responses` with `scores`, with `ranks` (1 is the best), or best first."""
-    answers = [_answer(one, f"{row.place}, `responses`") for one in _list(row, "responses")]
+    answers = [_answer(one, f"{row.place}, `responses`") for one in listed(row, "responses")]
     leads = {lead for lead, _ in answers}
     if not answers or len(leads) > 1:
         yield LeftOut(why="the responses answer different prompts" if answers else "the list is empty")
@@ -145,8 +172,18 @@ def _answer(value: Any, place: str) -> tuple[tuple[Message, ...], str]:
     return tuple(lead), last.content
 
 
+def _begun_alike(better: str, worse: str) -> str:
+    """What two different texts both begin with, up to a space, which begins the answer (as TRL's implicit prompt)."""
+    if better == worse:
+        return ""
+    alike = next((n for n, (a, b) in enumerate(zip(better, worse, strict=False)) if a != b), None)
+    return better[: min(len(better), len(worse)) if alike is None else alike].removesuffix(" ")
+
+
 def _prompt(row: Row, lead: tuple[Message, ...], column: str | None) -> Prompt | LeftOut:
     """The prompt in this column, or the turns that came with the answer: where both are there, they agree."""
+    if column == "instruction":
+        return instructed(row)
     if column is None:
         return Prompt(messages=lead) if lead else LeftOut(why="there is no prompt before the answer")
     said = given(row, column)
@@ -159,6 +196,16 @@ def _prompt(row: Row, lead: tuple[Message, ...], column: str | None) -> Prompt |
 
 
 _OTHER_PROMPT = LeftOut(why="the answers follow another prompt than the row's")
+
+
+def prompted(row: Row) -> Prompt:
+    """The prompt in the column `prompt`: a text, or messages.
+
+    Raises:
+        DataError: it is neither.
+    """
+    said = given(row, "prompt")
+    return Prompt(text=said) if isinstance(said, str) else Prompt(messages=messages(said, f"{row.place}, the prompt"))
 
 
 def _target(row: Row) -> float | None:
@@ -182,7 +229,12 @@ def _label(row: Row) -> float:
     return label
 
 
-def _list(row: Row, name: str) -> list[Any]:
+def listed(row: Row, name: str) -> list[Any]:
+    """The list in this column, also where it lies as JSON in a cell.
+
+    Raises:
+        DataError: it is no list.
+    """
     value = given(row, name)
     if isinstance(value, str):  # a cell of a CSV file
         try:
@@ -195,7 +247,7 @@ def _list(row: Row, name: str) -> list[Any]:
 
 
 def _numbers(row: Row, name: str, count: int) -> list[float]:
-    found = [_number(row, name, value) for value in _list(row, name)]
+    found = [_number(row, name, value) for value in listed(row, name)]
     if len(found) != count:
         raise DataError(f"{row.place}: `{name}` has {len(found)} numbers for {count} responses: give one for each.")
     return found
