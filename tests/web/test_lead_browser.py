@@ -37,7 +37,7 @@ def test_a_leads_first_two_minutes(store, visit):
     )
     preview = page.locator("#preview")
     playwright.expect(preview).to_contain_text("8 items: 7 to be labelled, 1 gold")
-    playwright.expect(preview).to_contain_text("1 repeat an earlier row")
+    playwright.expect(preview).to_contain_text("1 questions, normalised")
     page.get_by_label("Share of gold items").fill("50")
     page.get_by_label("Answers", exact=True).fill("5")
     page.get_by_label("Guidelines").fill("Prefer the **plainer** one.")

@@ -58,10 +58,13 @@ def test_a_disagreement_is_settled_and_training_sees_that_alone(store, browser_o
     assert seen == [("comparison-0", "lee"), *(("comparison-1", w) for w in ("ada", "bob", "cleo"))]
     assert store.choices()[0].group.texts[0].startswith("The tide is made by the wind")
     assert "Training sees this answer" in lee.post(f"{there}/adjudicate", best="0", reason="read again").text
+    pairs = [json.loads(line) for line in lee.get("/p/comparison/export?as=pairs&pseudonyms=true").text.splitlines()]
+    assert len(pairs) == 4
+    assert {row["who"] for row in pairs} == {f"person-{n}" for n in range(1, 5)}
     lee.post(f"{there}/adjudicate", back="yes")
     assert len(store.choices()) == 6
-    log = [json.loads(line) for line in lee.get("/p/comparison/answers.jsonl").text.splitlines()]
-    assert [e["event"] for e in log if e["who"] == "lee"] == ["adjudication"] * 3
+    log = [json.loads(line) for line in lee.get("/p/comparison/export").text.splitlines()]
+    assert [e["event"] for e in log if e.get("who") == "lee"] == ["adjudication"] * 3
 
 
 def test_an_answer_that_the_kind_does_not_take_is_refused_with_a_reason(store, browser_of, lee):
@@ -186,7 +189,7 @@ def test_a_readers_item_page_says_who_to_nobody(store, browser_of, lee):
 
 
 READ = ("", "/items", "/items/{place}", "/guidelines")
-JUDGED = ("/disagreements", "/person?who=ada", "/answers.jsonl")
+JUDGED = ("/disagreements", "/person?who=ada", "/export?as=pairs")
 SETTLE = ("/items/{place}/adjudicate",)
 LED = ("/items/{place}/purpose", "/invite", "/pause", "/exclude", "/guidelines", "/state")
 ALLOWED = {

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from ..errors import DataError
 from . import log
+from .concord import Concord
 from .database import lookup, one_at_a_time
 from .kinds import check_value, plain
 from .projects import project_of
@@ -34,13 +34,23 @@ class Adjudications:
 
     store: Store
     clock: Callable[[], float] = time.time
+    concord: Concord = field(default_factory=Concord, compare=False, repr=False)
 
     def open(self, project: str, *, limit: int = 50) -> list[Shared]:
         """The items whose answers disagree and that nobody has adjudicated, worst first, then as they were added."""
+        places = self._places(project)[:limit]
         with self.store.database.reading() as connection:
-            settled = {e.question for e in _standing(connection, project)}
-            apart = (i for i in shared_items(connection, project) if i.question not in settled and i.disagreement > 0)
-            return heapq.nsmallest(limit, apart, key=lambda i: (-i.disagreement, -len(i.said), i.place))
+            found = {item.place: item for item in shared_items(connection, project, places=places)}
+        return [found[place] for place in places if place in found]
+
+    def count(self, project: str) -> int:
+        """How many items are open."""
+        return len(self._places(project))
+
+    def _places(self, project: str) -> list[int]:
+        apart = self.concord.of(self.store, project).apart
+        settled = {event.question for event in self.standing(project)}
+        return [place for place, question in apart if question not in settled]
 
     def standing(self, project: str) -> list[Event]:
         """The adjudications that stand, newest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
 
 from ..text import Answer
 from .rows import ADJUDICATION, Where, answer, latest
@@ -12,16 +12,18 @@ from .tables import EVENTS, ITEMS, MEMBERS, QUESTIONS
 
 
 def settled_answers(connection: Connection, where: Where) -> list[Answer]:
-    """The answers to the questions that meet the conditions, by question and then by name.
-
-    Of a question with an adjudication that stands, this is the only one.
-    """
-    judged = EVENTS.alias()
-    settled = exists().where(judged.c.question == EVENTS.c.question, adjudicated(judged))
-    peoples = latest(EVENTS.c.seq).where(EVENTS.c.event == "answer", ~left_out(), ~settled)
-    counting = or_(EVENTS.c.seq.in_(peoples.correlate(None)), adjudicated(EVENTS))
-    query = select(EVENTS).join(QUESTIONS).where(*where, counting).order_by(QUESTIONS.c.seq, EVENTS.c.who)
+    """The answers to the questions that meet the conditions, by question and then by name."""
+    query = settled().join(QUESTIONS).where(*where).order_by(QUESTIONS.c.seq, EVENTS.c.who)
     return [answer(row) for row in connection.execute(query).mappings()]
+
+
+def settled() -> Select[Any]:
+    """The answers that count: of a question with an adjudication that stands, this is the only one."""
+    judged = EVENTS.alias()
+    overruled = exists().where(judged.c.question == EVENTS.c.question, adjudicated(judged))
+    peoples = latest(EVENTS.c.seq).where(EVENTS.c.event == "answer", ~left_out(), ~overruled)
+    counting = or_(EVENTS.c.seq.in_(peoples.correlate(None)), adjudicated(EVENTS))
+    return select(EVENTS).where(counting)
 
 
 def adjudicated(events: Any = EVENTS) -> ColumnElement[bool]:

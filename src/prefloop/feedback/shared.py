@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -56,10 +56,15 @@ class Shared:
         return {unit: _most(values) for unit, values in left.items() if values}
 
 
-def shared_items(connection: Connection, project: str) -> Iterator[Shared]:
-    """The work items with the answers that stand, in order and in constant memory; people left out are no part."""
+def shared_items(connection: Connection, project: str, *, places: Collection[int] | None = None) -> Iterator[Shared]:
+    """The work items with the answers that stand, in order and in constant memory; people left out are no part.
+
+    With `places`, those items alone.
+    """
     columns = (ITEMS.c.seq.label("place"), EVENTS.c.question, QUESTIONS.c.kind, QUESTIONS.c.options)
     query = said_of_items(project, *columns, EVENTS.c.who, EVENTS.c.value, EVENTS.c.order)
+    if places is not None:
+        query = query.where(ITEMS.c.seq.in_(places))
     rows = connection.execute(query, execution_options={"yield_per": 1_000})
     for place, some in groupby(rows, key=lambda row: row.place):
         said = list(some)

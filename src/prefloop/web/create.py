@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, get_args
 
 from fastapi import UploadFile
 
 from ..errors import DataError
 from ..feedback.files import Row, read_rows
-from ..feedback.judged import read_judged
+from ..feedback.importing import Preview, preview
 from ..feedback.kinds import KINDS, asked, check_question, check_value
+from ..feedback.reading import Reading
 from ..feedback.records import Item, Purpose
 from ..text import Group, Prompt, Question, Response
 from .desk import Desk
 from .form import NewProject, options_of
 
 _BLOCK = 1 << 20
-_SHOWN = 3
+_READ_HERE = tuple(f"column `{name}`" for name in ("expected", "explanation", "purpose"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +46,24 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class Look:
     """What a file would become, before anything is written.
 
-    purposes: items by what they are for. duplicates: rows with the prompt and the answers of an earlier row, whatever
-    their case, blanks and order. prompts: rows whose prompt alone came before. same: rows in which two answers are the
-    same. dropped: answers that the kind has no place for.
+    purposes: items by what they are for. dropped: answers that the kind has no place for. found: what the file holds,
+    with duplicates and bad rows; `None` for the demo.
 
-    >>> Preview(rows=0, purposes={}, duplicates=(), prompts=0, same=(), dropped=0, first=()).rows
-    0
+    >>> Look(purposes={"work": 8}, dropped=8, found=None).count
+    8
     """
 
-    rows: int
     purposes: Mapping[str, int]
-    duplicates: Sequence[str]
-    prompts: int
-    same: Sequence[str]
     dropped: int
-    first: Sequence[Item]
+    found: Preview | None
+
+    @property
+    def count(self) -> int:
+        """How many items."""
+        return sum(self.purposes.values())
 
 
 def make(desk: Desk, new: NewProject, file: UploadFile | None, *, by: str) -> str:
@@ -69,14 +72,15 @@ def make(desk: Desk, new: NewProject, file: UploadFile | None, *, by: str) -> st
     Raises:
         DataError: the file cannot be read, a row cannot be asked about, or there is a project of this id.
     """
-    given = uploaded(file.filename or "", file.file) if file is not None else demo()
+    with _kept(file) as path:
+        given = demo() if path is None else _read(path, new.kind, new.options)
     made = list(items(new.project.id, new.kind, given, new.options))
     desk.projects.create(new.project, by=by, guidelines=new.guidelines.strip())
     desk.queue.add_items(new.project.id, made)
     return new.project.id
 
 
-def previewed(form: Mapping[str, str], file: UploadFile | None) -> Preview:
+def previewed(form: Mapping[str, str], file: UploadFile | None) -> Look:
     """What the file, or the demo without one, would become as the kind in the form.
 
     Raises:
@@ -85,34 +89,25 @@ def previewed(form: Mapping[str, str], file: UploadFile | None) -> Preview:
     kind = form.get("kind", "comparison")
     if kind not in KINDS:
         raise DataError(f"there is no kind `{kind}`.")
-    given = uploaded(file.filename or "", file.file) if file is not None else demo()
-    made = list(items("preview", kind, given, options_of(kind, form)))
-    prompts = Counter(_plain(one.group.prompt.shown) for one in given)
+    options = options_of(kind, form)
+    with _kept(file) as path:
+        given = demo() if path is None else _read(path, kind, options)
+        found = None if path is None else _found(path, kind, options)
+    made = list(items("preview", kind, given, options))
     kept = sum(len(item.question.group.responses) for item in made)
-    return Preview(
-        rows=len(given),
+    return Look(
         purposes=Counter(item.purpose for item in made),
-        duplicates=_repeated(given),
-        prompts=sum(prompts.values()) - len(prompts),
-        same=[one.place for one in given if len(set(one.group.texts)) < len(one.group.texts)],
         dropped=sum(len(one.group.responses) for one in given) - kept,
-        first=made[:_SHOWN],
+        found=found,
     )
 
 
-def _repeated(given: Sequence[Given]) -> list[str]:
-    seen: set[tuple[str, ...]] = set()
-    found = []
-    for one in given:
-        key = (_plain(one.group.prompt.shown), *sorted(map(_plain, one.group.texts)))
-        if key in seen:
-            found.append(one.place)
-        seen.add(key)
-    return found
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+def _found(path: Path, kind: str, options: Mapping[str, Any]) -> Preview:
+    """What the file holds; what is said about its own columns of gold items is left out, as they are read here."""
+    if not _is_plain(path):
+        return preview(path, kind=kind, options=options, name=path.name)  # type: ignore[arg-type]
+    found = preview(path, name=path.name)
+    return replace(found, lost={what: n for what, n in found.lost.items() if what not in _READ_HERE})
 
 
 def demo() -> list[Given]:
@@ -125,38 +120,49 @@ def demo() -> list[Given]:
     return [_given(Row(place=f"the demo, line {n}", values=json.loads(line))) for n, line in enumerate(lines, 1)]
 
 
-def uploaded(name: str, content: BinaryIO) -> list[Given]:
-    """The rows of a file that somebody sent: with `prompt` and `responses`, or any shape of judged answers.
+@contextmanager
+def _kept(file: UploadFile | None) -> Iterator[Path | None]:
+    """The file under its own name in a folder that goes with it; `None` where none was sent.
+
+    Raises:
+        DataError: an error about it, without the folder; or its name is none that can be read.
+    """
+    if file is None:
+        yield None
+        return
+    name = Path(file.filename or "").name
+    if not re.fullmatch(r"[^/\0]{1,200}\.\w{1,8}", name):
+        raise DataError(f"the file is called {name!r:.80}: its name ends in .jsonl, .json, .csv or .parquet.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file.file, copy, _BLOCK)
+        try:
+            yield path
+        except DataError as error:
+            raise DataError(str(error).replace(f"{folder}/", "")) from error
+
+
+def _read(path: Path, kind: str, options: Mapping[str, Any]) -> list[Given]:
+    """The rows: with `prompt` and `responses`, or in any format that can be imported, asked anew.
 
     Rows of the first form may have `expected`, `explanation` and `purpose`. One with a right answer and no purpose is a
     gold item.
-
-    Raises:
-        DataError: it cannot be read, or its rows are of neither form.
     """
-    ending = "".join(Path(name).suffixes[-2:]) if name.endswith(".gz") else Path(name).suffix
-    if not re.fullmatch(r"(\.\w{1,8}){1,2}", ending):
-        raise DataError(f"the file is called {name!r:.80}: its name ends in .jsonl, .json, .csv or .parquet.")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"upload{ending}"
-        with path.open("wb") as file:
-            while block := content.read(_BLOCK):
-                file.write(block)
-        try:
-            rows = list(read_rows(str(path)))
-            if rows and "prompt" in rows[0].values and "responses" in rows[0].values:
-                given = [_given(row) for row in rows]
-            else:
-                groups = read_judged(str(path)).groups
-                given = [Given(place=f"{name}, answer {n}", group=group) for n, group in enumerate(groups, 1)]
-        except DataError as error:
-            raise DataError(str(error).replace(str(path), name)) from error
-    return [_named(one, str(path), name) for one in given]
+    if _is_plain(path):
+        return [
+            replace(one, place=one.place.replace(str(path), path.name)) for one in map(_given, read_rows(str(path)))
+        ]
+    reading = Reading(path, kind=kind, options=options, name=path.name)  # type: ignore[arg-type]
+    found = {q.id: Given(place=row.place, group=q.group) for row in reading for q in row.questions}
+    if not found:
+        raise DataError(f"nothing in {path.name} can be asked about in this way. {' '.join(reading.problems[:1])}")
+    return list(found.values())
 
 
-def _named(one: Given, path: str, name: str) -> Given:
-    place = one.place.replace(path, name)
-    return Given(place=place, group=one.group, purpose=one.purpose, expected=one.expected, explanation=one.explanation)
+def _is_plain(path: Path) -> bool:
+    first = next(iter(read_rows(str(path))), None)
+    return first is not None and {"prompt", "responses"} <= set(first.values)
 
 
 def items(project: str, kind: str, given: Sequence[Given], options: Mapping[str, Any]) -> Iterator[Item]:

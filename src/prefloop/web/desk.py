@@ -51,7 +51,7 @@ class Desk:
     @classmethod
     def of(cls, store: Store, *, secret: str, clock: Callable[[], float] = time.time) -> Desk:
         """The desk of a store."""
-        members = Members(store, clock)
+        members, concord = Members(store, clock), Concord()
         return cls(
             store=store,
             members=members,
@@ -59,8 +59,8 @@ class Desk:
             queue=Queue(store, clock),
             sessions=Sessions(members, secret),
             tries=Tries(),
-            adjudications=Adjudications(store, clock),
-            concord=Concord(),
+            adjudications=Adjudications(store, clock, concord),
+            concord=concord,
             templates=_templates(),
         )
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from ..errors import DataError
+from ..feedback.exporting import NAMES
 from ..feedback.kinds import KINDS
 from ..feedback.members import EVERYBODY, ROLES
 from ..feedback.progress import progress
@@ -53,10 +54,10 @@ def _projects(router: APIRouter, desk: Desk) -> None:
         """What a file would become; nothing is written."""
         desk.checked(request, "", CHANGE, csrf)
         try:
-            found, problem = previewed(form, _sent(file)), ""
+            look, problem = previewed(form, _sent(file)), ""
         except DataError as error:
-            found, problem = None, str(error)
-        return desk.page(request, "lead/_preview.html", found=found, problem=problem, status=422 if problem else 200)
+            look, problem = None, str(error)
+        return desk.page(request, "lead/_preview.html", look=look, problem=problem, status=422 if problem else 200)
 
     @router.get("/p/{project}", response_class=HTMLResponse)
     def shown(request: Request, project: Key) -> HTMLResponse:
@@ -107,11 +108,12 @@ def _board(desk: Desk, request: Request, project: str, link: str = "", problem: 
         board=shown,
         warnings=list(warnings(shown)),
         agreed=agreed.by_axis,
-        disputed=len(desk.adjudications.open(project, limit=1_000)),
+        disputed=desk.adjudications.count(project),
         charts=charts,
         far=progress(desk.store, project),
         people=[m for m in desk.members.of(project) if m.who != EVERYBODY],
         roles=ROLES,
+        shapes=NAMES,
         link=link,
         problem=problem,
     )
