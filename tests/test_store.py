@@ -164,7 +164,8 @@ def test_no_program_can_change_delete_or_replace_a_stored_row(store: Store, tabl
     with store.engine.connect() as outsider:
         before = outsider.exec_driver_sql(f"SELECT * FROM {table}").fetchall()
         column = next(iter(METADATA.tables[table].columns)).name
-    changes = [f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"]
+    same = "seq = seq + 1" if table == "items" else f"{column} = {column}"  # what an item is for may change
+    changes = [f"UPDATE {table} SET {same}", f"DELETE FROM {table}"]
     if store.database.is_sqlite:
         changes.append(f"REPLACE INTO {table} SELECT * FROM {table}")
     else:

@@ -29,7 +29,7 @@ def somebody(store, browser_of, role):
 def test_no_request_brings_the_server_down(store, app, browser_of, role):
     project(store, "thumbs", items=3)
     desk = app.state.desk
-    for tries in (desk.pace, desk.joins, desk.tries):
+    for tries in (desk.joins, desk.tries):
         tries.most = 1_000_000
     client, csrf, cookie = somebody(store, browser_of, role)
     leases = []

@@ -100,7 +100,7 @@ def test_new_guidelines_are_stamped_on_what_comes_after(store, browser_of, lee):
     project(store, "thumbs")
     ada = Visitor(browser_of(), "thumbs", invite(store, "thumbs"))
     ada.say(ada.next()["lease"], [True, True])
-    assert "version 2" in lee.post("/p/thumbs/guidelines", text="Be strict.").text
+    assert "Version 2, shown now" in lee.post("/p/thumbs/guidelines", text="Be strict.").text
     ada.say(ada.next()["lease"], [True, True])
     assert [e.guideline for e in store.events()] == [1, 2]
 
@@ -121,8 +121,8 @@ def test_the_download_has_every_line(store, browser_of, lee):
     ada = Visitor(browser_of(), "thumbs", invite(store, "thumbs"))
     again = ada.say(ada.next()["lease"], [True, True]).json()["lease"]
     ada.say(again, event="undo")
-    lines = [json.loads(line) for line in lee.get("/p/thumbs/answers.jsonl").text.splitlines()]
-    assert [line["event"] for line in lines] == ["answer", "undo"]
+    lines = [json.loads(line) for line in lee.get("/p/thumbs/export").text.splitlines()]
+    assert [line["event"] for line in lines if line["record"] == "event"] == ["answer", "undo"]
 
 
 @pytest.mark.parametrize("role", ["reviewer", "readonly", "annotator"])
@@ -144,7 +144,7 @@ def test_a_lead_of_one_project_sees_no_other(store, browser_of):
     project(store, "choice")
     lee = Lead(browser_of(), store, of="thumbs")
     assert "choice" not in lee.get("").text
-    for path in ("/p/choice", "/p/choice/items", "/p/choice/items/1", "/p/choice/answers.jsonl"):
+    for path in ("/p/choice", "/p/choice/items", "/p/choice/items/1", "/p/choice/export"):
         assert lee.get(path).status_code == 403
     assert lee.post("/p/choice/invite").status_code == 403
 

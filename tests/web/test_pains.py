@@ -327,8 +327,8 @@ def test_19_what_was_pasted_or_copied_is_seen_and_people_are_told(store, browser
 
 
 def test_20_a_flood_is_slowed_and_can_be_stopped(store, browser_of, app):
-    app.state.desk.pace.most, app.state.desk.joins.most = 3, 2
-    project(store, "thumbs", items=9)
+    app.state.desk.joins.most = 2
+    project(store, "thumbs", items=9, per_minute=3)
     ada, bob = visitors(store, browser_of, "thumbs", "ada", "bob")
     statuses = [ada.say(ada.next()["lease"], [True, True]).status_code for _ in range(5)]
     assert statuses == [200, 200, 200, 429, 429]

@@ -1,7 +1,7 @@
 """The log of a project as a table of numbers in memory, kept up to date: figures over a million answers in a moment.
 
-It holds what the log says and nothing else. A look at it reads the lines that came since the one before; after an
-erasure, which changes lines, everything is read again.
+It holds what people answered, skipped and took back, and nothing else. A look at it reads the lines that came since the
+one before; after an erasure, which changes lines, or after an item got another purpose, everything is read again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from . import log as the_log
 from .database import BATCH, lookup
 from .kinds import json_text, preferred, same_answer
 from .records import Purpose
-from .tables import ERASURES, EVENTS, ITEMS, QUESTIONS, RESPONSES
+from .rows import ADJUDICATION
+from .tables import ERASURES, EVENTS, ITEMS, NOTES, QUESTIONS, RESPONSES
 
 EVENT = ("answer", "skip", "undo")
 PURPOSE: tuple[Purpose, ...] = get_args(Purpose)
@@ -37,6 +38,7 @@ LINE = np.dtype(
         ("seconds", "f8"),
         ("at", "f8"),
         ("guideline", "i4"),
+        ("shown", "i2"),  # how many responses were shown
         ("verdict", "i8"),  # equal for answers that agree: a hash of what was preferred, or of the whole value
         ("left", "i1"),  # whether the response shown first was picked; -1 where the answer does not show it
         ("longer", "i1"),  # whether the longest was; -1 also where all are of one length
@@ -46,6 +48,8 @@ LINE = np.dtype(
 )
 """One line of the log. A hash is this process's own: it means nothing in another."""
 _PAGE = 20 * BATCH
+TURNED = "item turned"
+"""The key of the notes that say who turned which item, when, from what and to what."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class _Read:
     log: Log
     last: int = 0
     items: int = 0
-    erasures: int = 0
+    changes: tuple[int, int] = (0, 0)  # the last erasure, and the last turn of an item
     strays: bool = False  # lines about questions that were no items yet
 
 
@@ -98,15 +102,19 @@ class Columns:
         """The log of a project as it is now. On PostgreSQL the transaction must be one that reads what is committed."""
         with self._turn:
             known = self._read.get(project) or _Read(Log(np.zeros(0, LINE), ()))
-            erasures = connection.execute(select(func.coalesce(func.max(ERASURES.c.seq), 0))).scalar_one()
+            turned = select(func.coalesce(func.max(NOTES.c.seq), 0)).where(NOTES.c.key == TURNED)
+            changes = (
+                connection.execute(select(func.coalesce(func.max(ERASURES.c.seq), 0))).scalar_one(),
+                connection.execute(turned).scalar_one(),
+            )
             items = connection.execute(select(func.coalesce(func.max(ITEMS.c.seq), 0))).scalar_one()
-            if erasures != known.erasures or (known.strays and items != known.items):
+            if changes != known.changes or (known.strays and items != known.items):
                 known = _Read(Log(np.zeros(0, LINE), ()))
             last = the_log.end(connection)
             if last > known.last:
                 new, people, strays = _lines(connection, project, known.last, last, known.log.people)
                 log = Log(np.concatenate([known.log.lines, *new]), people) if new else known.log
-                known = _Read(log, last, items, erasures, known.strays or strays)
+                known = _Read(log, last, items, changes, known.strays or strays)
                 self._read[project] = known
             return known.log
 
@@ -141,7 +149,7 @@ def _pages(connection: Connection, project: str, after: int, last: int) -> Itera
             cast(EVENTS.c.order, Text).label("shown"),
         )
         .outerjoin(ITEMS, (ITEMS.c.question == EVENTS.c.question) & (ITEMS.c.project == project))
-        .where(EVENTS.c.project == project, EVENTS.c.seq <= last)
+        .where(EVENTS.c.project == project, EVENTS.c.seq <= last, EVENTS.c.event != ADJUDICATION)
         .order_by(EVENTS.c.seq)
         .limit(_PAGE)
     )
@@ -192,14 +200,16 @@ def _longest(lengths: Mapping[int, int]) -> frozenset[int]:
 
 def _line(row: Any, item: _Fact, number: dict[str, int]) -> tuple[Any, ...]:
     who = number.setdefault(row.who, len(number))
-    begun = (row.item, who, row.revision, EVENT.index(row.event), item.purpose, row.seconds, row.at, row.guideline)
+    shown = _order(row.shown)
+    what = (row.item, who, row.revision, EVENT.index(row.event), item.purpose)
+    begun = (*what, row.seconds, row.at, row.guideline, len(shown))
     if row.event != "answer":
         return (*begun, 0, -1, -1, -1, -1)
     verdict, best = _verdict(row.value)
     right = -1 if item.expected is None else same_answer(json.loads(row.value), item.expected)
     if not item.picked:
         return (*begun, verdict, -1, -1, -1, right)
-    left = -1 if best is None else _order(row.shown)[0] == best
+    left = -1 if best is None else shown[0] == best
     longer = -1 if best is None or not item.longest else best in item.longest
     return (*begun, verdict, left, longer, best is None, right)
 

@@ -103,7 +103,7 @@ def _events(connection: Connection, who: str, pseudonym: str, withdraw: bool) ->
 
 
 def _emptied(event: str) -> str:
-    """An answer of which nothing is left counts as taken back."""
+    """An answer of which nothing is left counts as taken back. An adjudication without a value says that already."""
     return "undo" if event == "answer" else event
 
 

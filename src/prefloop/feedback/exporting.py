@@ -29,8 +29,9 @@ from ..text import Answer, Group, Question
 from .database import BATCH
 from .provenance import columns
 from .records import Event
+from .rows import ADJUDICATION, standing
 from .rows import event as event_of
-from .rows import standing
+from .settled import settled
 from .store import Split, Store
 from .streams import export as log_lines
 from .streams import questions as all_questions
@@ -194,10 +195,15 @@ class Export:
         with self.store.database.reading() as connection:
             every = select(func.count()).select_from(EVENTS).where(EVENTS.c.question.in_(ids))
             count = connection.execute(every).scalar_one()
-            query = standing().where(EVENTS.c.question.in_(ids)).order_by(EVENTS.c.seq)
+            stand = standing().where(EVENTS.c.question.in_(ids)).subquery()
+            standing_count = connection.execute(select(func.count()).select_from(stand)).scalar_one()
+            query = settled().where(EVENTS.c.question.in_(ids)).order_by(EVENTS.c.seq)
             for row in connection.execute(query).mappings():
                 found[row["question"]].append(event_of(row))
-        self._left("events that are skipped, taken back or said otherwise since", count - sum(map(len, found.values())))
+        kept = [event for said in found.values() for event in said]
+        judged = sum(event.event == ADJUDICATION for event in kept)
+        self._left("answers that were settled otherwise, or of people left out", standing_count + judged - len(kept))
+        self._left("events that are skipped, taken back or said otherwise since", count - standing_count - judged)
         self._left(f"questions that are not for `{self.split}`", len(questions) - len(ids))
         return found
 

@@ -15,11 +15,11 @@ from ..errors import DataError
 from .database import insert_rows, one_at_a_time
 from .projects import project_of
 from .store import Store
-from .tables import MEMBERS
+from .tables import EVENTS, MEMBERS
 
 Role = Literal["lead", "annotator", "reviewer", "readonly"]
 ROLES: tuple[Role, ...] = get_args(Role)
-State = Literal["active", "paused", "removed"]
+State = Literal["active", "paused", "removed", "excluded"]
 DAY = 86_400.0
 EVERYBODY = "*"
 """Who an open invitation is for: whoever has its token may `join` under a name of their own."""
@@ -110,6 +110,13 @@ class Members:
         """Let somebody who was paused go on."""
         self._set(project, who, "active", by)
 
+    def exclude(self, project: str, who: str, *, by: str) -> None:
+        """Leave somebody's answers out of every training set, and give them nothing more to do; `resume` undoes both.
+
+        Nothing is deleted. Somebody who answered without being a member, as in an imported log, can be left out, too.
+        """
+        self._set(project, who, "excluded", by, otherwise="annotator")
+
     def remove(self, project: str, who: str, *, by: str) -> None:
         """Void somebody's token. Their answers stay: `erasure.erase` takes those out."""
         self._set(project, who, "removed", by)
@@ -120,10 +127,13 @@ class Members:
             rows = connection.execute(_last().where(MEMBERS.c.project == project).order_by(MEMBERS.c.who)).mappings()
             return [_member(row) for row in rows if row["state"] != "removed"]
 
-    def _set(self, project: str, who: str, state: State, by: str) -> None:
+    def _set(self, project: str, who: str, state: State, by: str, *, otherwise: Role | None = None) -> None:
         with self.store.database.writing() as connection:
             query = _last().where(MEMBERS.c.project == project, MEMBERS.c.who == who)
             row = connection.execute(query).mappings().first()
+            if row is None and otherwise is not None and _answered(connection, project, who):
+                self._put(connection, project, who, otherwise, state, "", 0.0, by)
+                return
             if row is None:
                 raise DataError(f"{who} is no member of project `{project}`.")
             self._put(connection, project, who, row["role"], state, row["token"], row["expires"], by)
@@ -163,6 +173,11 @@ def _hash(token: str) -> str:
 def _holder(connection: Connection, token: str, now: float) -> Member | None:
     row = connection.execute(_HOLDER, {"hash": _hash(token), "now": now}).mappings().first()
     return None if row is None else _member(row)
+
+
+def _answered(connection: Connection, project: str, who: str) -> bool:
+    query = select(EVENTS.c.seq).where(EVENTS.c.project == project, EVENTS.c.who == who).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def _last() -> Select[Any]:

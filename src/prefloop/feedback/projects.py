@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, String, bindparam, func, select
 from ..errors import DataError, nearest
 from .database import insert_rows, one_at_a_time
 from .kinds import KINDS, json_text
-from .records import Guidelines, Project, Stop
+from .records import Guidelines, Price, Project, Stop
 from .store import Store
 from .tables import GUIDELINES, PROJECTS
 
@@ -146,7 +147,9 @@ _STORED = (
 
 def _project(row: RowMapping) -> Project:
     settings: dict[str, Any] = dict(row["settings"])
+    price = settings.get("price")
     settings |= {"kinds": tuple(settings["kinds"]), "stop": Stop(**settings["stop"])}
+    settings |= {"price": None if price is None else Price(**price)}
     return Project(**{name: row[name] for name in _OWN_COLUMNS}, **settings)
 
 
@@ -156,7 +159,7 @@ def check_project(project: Project) -> None:
     Raises:
         DataError: names the value, and what it takes.
     """
-    stop = project.stop
+    stop, price = project.stop, project.price
     wrong = {
         f"`id` is {project.id!r}: it takes letters, digits, `-`, `_` and `.`, 64 at most": not re.fullmatch(
             r"[\w.-]{1,64}", project.id
@@ -168,6 +171,11 @@ def check_project(project: Project) -> None:
         f"`examples` is {project.examples}: it is 0 or more": project.examples < 0,
         f"`retire_after` is {project.retire_after}: it is 0 or more": project.retire_after < 0,
         f"`lease_seconds` is {project.lease_seconds}: it is above 0": not project.lease_seconds > 0,
+        f"`price` is {price}: an amount is above 0": price is not None and not 0 < price.amount < math.inf,
+        f"`per_minute` is {project.per_minute}: it is 0 or more": project.per_minute < 0,
+        "`stop.money` is set without a `price`: say what an answer or an hour costs": stop.money is not None
+        and price is None,
+        f"`stop.money` is {stop.money}: it is above 0": stop.money is not None and not 0 < stop.money < math.inf,
         f"`stop.labels` is {stop.labels}: it is 1 or more": stop.labels is not None and stop.labels < 1,
         f"`stop.width` is {stop.width}: it is above 0 and below 1": stop.width is not None and not 0 < stop.width < 1,
     }

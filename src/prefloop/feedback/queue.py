@@ -18,6 +18,7 @@ from ..text import Answer, Question
 from . import log, slots
 from .database import BATCH, insert_rows, lookup, one_at_a_time
 from .kinds import asked, check_value, json_text, plain
+from .pace import check_pace
 from .projects import project_of
 from .records import Item, Leased, Project, Purpose, Receipt, Submission
 from .rows import answer_row, read_question, read_questions
@@ -96,6 +97,7 @@ class Queue:
         Raises:
             DataError: the item is not theirs, the value is not what its kind takes, `revision` is not the next, or they
                 have seen since who wrote what or what is right.
+            TooFast: this person sends more in a minute than the project takes.
         """
         with self.store.database.writing() as connection:
             one_at_a_time(connection, "person", submission.project, submission.who)
@@ -103,6 +105,7 @@ class Queue:
             if repeated is not None:
                 return repeated
             project = project_of(connection, submission.project)
+            check_pace(connection, project, submission.who, self.clock())
             item = _own(connection, submission)
             slots.lock_item(connection, item["seq"])
             self._log(connection, submission, item["revision"])

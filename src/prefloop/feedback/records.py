@@ -40,16 +40,17 @@ class Judgements(list[Judgement]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of the log: somebody answered, skipped, or took back what they had said of a question.
+    """One line of the log: somebody answered, skipped, or took back what they had said of a question, or judged it.
 
-    `value` is there for an answer, `reason` for a skip. `submission` is the sender's own id of the event. `telemetry`
-    is how an answer came about, of `prefloop.feedback.telemetry`.
+    `value` is there for an answer, `reason` for a skip. An adjudication has the value that is to stand above all
+    answers, or none where an earlier one no longer stands. `submission` is the sender's own id of the event.
+    `telemetry` is how an answer came about, of `prefloop.feedback.telemetry`.
 
     >>> Event(seq=1, event="skip", submission="a1", question="q1", who="ada", at=0.0, reason="I cannot tell").value
     """
 
     seq: int
-    event: Literal["answer", "skip", "undo"]
+    event: Literal["answer", "skip", "undo", "adjudication"]
     submission: str
     project: str = ""
     question: str
@@ -85,15 +86,29 @@ Purpose = Literal["work", "gold", "practice"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """When a project has enough: at this many standing answers to its work items, or when the interval is narrow.
+    """When a project has enough: at this many standing answers to its work items, for this money, or when sure.
 
-    `width` is that of the 95 % Wilson interval of how often two people who answered the same item agree.
+    `width` is that of the 95 % Wilson interval of how often two people who answered the same item agree. `money` is in
+    the unit of the project's price.
 
     >>> Stop(labels=1_000).width
     """
 
     labels: int | None = None
     width: float | None = None
+    money: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What people are paid: so much for each answer, or for each hour of work on the page.
+
+    >>> Price(amount=15.0, per="hour").per
+    'hour'
+    """
+
+    amount: float
+    per: Literal["answer", "hour"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +135,8 @@ class Project:
     retire_after: int = 3
     examples: int = 3
     lease_seconds: float = 900.0
+    price: Price | None = None
+    per_minute: int = 0
     state: Literal["open", "closed"] = "open"
     page: dict[str, Any] = field(default_factory=dict)
     revision: int = 0

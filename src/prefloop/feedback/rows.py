@@ -21,6 +21,8 @@ _ANSWER = tuple(f.name for f in fields(Answer))
 EVENT = tuple(f.name for f in fields(Event) if f.name != "seq")
 """What an event has but its place in the log."""
 _OF_ANSWER, _OF_EVENT = attrgetter(*_ANSWER), attrgetter(*EVENT)
+ADJUDICATION = "adjudication"
+"""The event by which a reviewer or a lead says what the answer to a question is."""
 
 
 def group_rows(group: Group) -> tuple[Row, list[Row]]:
@@ -127,16 +129,23 @@ def _question(row: RowMapping, responses: list[Response]) -> Question:
 
 
 def latest(*columns: Any) -> Select[Any]:
-    """The last event of each person on each question."""
+    """The last thing each person did with each question; that they adjudicated it is no such thing."""
     later = EVENTS.alias()
-    same = and_(later.c.question == EVENTS.c.question, later.c.who == EVENTS.c.who)
+    same = and_(later.c.question == EVENTS.c.question, later.c.who == EVENTS.c.who, later.c.event != ADJUDICATION)
     overruled = exists().where(same, later.c.revision > EVENTS.c.revision)
-    return select(*columns).select_from(EVENTS).where(~overruled)
+    return select(*columns).select_from(EVENTS).where(~overruled, EVENTS.c.event != ADJUDICATION)
 
 
 def standing() -> Select[Any]:
     """The events that stand: the last thing each person did with each question, where that was to answer it."""
     return latest(EVENTS).where(EVENTS.c.event == "answer")
+
+
+def next_revision(connection: Connection, question: str, who: str) -> int:
+    """The number of the next thing a person does with a question."""
+    mine = select(EVENTS.c.revision).where(EVENTS.c.question == question, EVENTS.c.who == who)
+    last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
+    return 0 if last is None else int(last) + 1
 
 
 def read_answers(connection: Connection, where: Where) -> list[Answer]:

@@ -10,7 +10,7 @@ from ..errors import DataError
 from .append_only import make_append_only
 from .tables import METADATA
 
-HEAD = "0003"
+HEAD = "0004"
 """The version of the tables that this version of prefloop reads and writes."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = "alembic_version"

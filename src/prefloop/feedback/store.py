@@ -21,6 +21,7 @@ from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
 from .rows import Where, answer_row, event, group_rows, question_row, read_answers, read_questions
 from .schema import bring_up_to_date
+from .settled import settled_answers
 from .tables import EVENTS, GROUPS, NOTES, QUESTIONS, RESPONSES
 from .telemetry import split_off
 from .views import judgements, ratings, view_of
@@ -175,6 +176,9 @@ class Store:
     ) -> Judgements:
         """A training set of `views.VIEWS`; its `left_out` counts what nothing could be learnt from, by reason.
 
+        An adjudicated answer stands for all answers to its question, and the answers of people who were left out of a
+        project (`Members.exclude`) are no part of it.
+
         `axis` is one of the axes of ratings; without it the label is the mean over them. `blind` leaves out answers to
         questions in which a model, or who made it, was named: the page hides the name, but may not have hidden it all.
         Answers to practice items are never part of a training set.
@@ -188,7 +192,7 @@ class Store:
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
-            kept, left_out = split_off(connection, read_answers(connection, where), blind=blind)
+            kept, left_out = split_off(connection, settled_answers(connection, where), blind=blind)
         found = judgements(((asked[a.question], a) for a in kept), views)
         found.left_out |= left_out
         return found

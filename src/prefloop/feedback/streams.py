@@ -64,7 +64,7 @@ def add_events(store: Store, events: Iterable[Event]) -> int:
 
 
 def _row(event: Event, asked: Mapping[str, Asked], place: str) -> Row:
-    if event.event == "answer":
+    if event.event == "answer" or event.value is not None:
         return event_row(event) | {"value": checked(event, asked, place)}
     if event.question not in asked:
         raise DataError(f"{event.who} spoke of question `{event.question}`, which is not in the store.")

@@ -11,8 +11,9 @@ from fastapi.staticfiles import StaticFiles
 
 from ..errors import DataError, PrefloopError
 from ..feedback.members import EVERYBODY, Member
+from ..feedback.pace import TooFast
 from ..feedback.store import Store
-from . import label, lead, texts
+from . import exports, guide, items, label, lead, people, texts
 from .desk import STATIC, Desk
 from .guard import Capped, Headed
 
@@ -36,9 +37,8 @@ def create_app(store: Store, *, secret: str, secure: bool = False) -> FastAPI:
     app.add_middleware(Headed)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _ways_in(app, desk, secure)
-    app.include_router(label.routes(desk))
-    app.include_router(lead.routes(desk))
-    app.include_router(texts.routes(desk))
+    for pages in (label, lead, people, items, guide, exports, texts):
+        app.include_router(pages.routes(desk))
     _errors(app, desk)
     return app
 
@@ -113,4 +113,5 @@ def _errors(app: FastAPI, desk: Desk) -> None:
 
     @app.exception_handler(PrefloopError)
     def of_ours(request: Request, error: PrefloopError) -> Response:
-        return told(request, 422 if isinstance(error, DataError) else 503, str(error))
+        status = 429 if isinstance(error, TooFast) else 422 if isinstance(error, DataError) else 503
+        return told(request, status, str(error))

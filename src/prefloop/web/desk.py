@@ -14,19 +14,21 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ..errors import DataError
+from ..feedback.adjudication import Adjudications
+from ..feedback.concord import Concord
 from ..feedback.members import Member, Members
 from ..feedback.projects import Projects
 from ..feedback.queue import Queue
 from ..feedback.records import Project
 from ..feedback.store import Store
 from . import render
+from .paths import path_of
+from .said import in_words, unit_in_words
 from .session import Sessions, Tries
 
 STATIC = Path(__file__).parent / "static"
 JOINS = 60
 """People who may join by open invitations from one address in a minute."""
-CHANGES = 240
-"""Answers, skips and undos that one person may send in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,14 @@ class Desk:
     sessions: Sessions
     tries: Tries
     joins: Tries
-    pace: Tries
+    adjudications: Adjudications
+    concord: Concord
     templates: Environment = field(repr=False)
 
     @classmethod
     def of(cls, store: Store, *, secret: str, clock: Callable[[], float] = time.time) -> Desk:
         """The desk of a store."""
-        members = Members(store, clock)
+        members, concord = Members(store, clock), Concord()
         return cls(
             store=store,
             members=members,
@@ -60,7 +63,8 @@ class Desk:
             sessions=Sessions(members, secret),
             tries=Tries(),
             joins=Tries(most=JOINS),
-            pace=Tries(most=CHANGES),
+            adjudications=Adjudications(store, clock, concord),
+            concord=concord,
             templates=_templates(),
         )
 
@@ -94,17 +98,6 @@ class Desk:
             raise HTTPException(403, "This did not come from a page of prefloop: load the page again.")
         return member
 
-    def not_too_fast(self, member: Member) -> None:
-        """Count something that a person sent.
-
-        Raises:
-            HTTPException: it is more than anybody says in a minute (429); the page sends it again later.
-        """
-        person = f"{member.project}/{member.who}"
-        if self.pace.must_wait(person):
-            raise HTTPException(429, "More came from you than anybody can say in a minute: wait a minute.")
-        self.pace.count(person)
-
     def project(self, key: str) -> Project:
         """The project.
 
@@ -137,5 +130,8 @@ def _templates() -> Environment:
     )
     made.filters["markdown"] = render.html
     made.filters["raw"] = render.raw
+    made.filters["in_words"] = in_words
+    made.filters["unit_in_words"] = unit_in_words
     made.filters["moment"] = moment
+    made.globals["path_of"] = path_of
     return made

@@ -47,8 +47,8 @@ class Headed:
 class Capped:
     """Refuses a body that is too long, whether the request says so or only sends it, and changes from other sites."""
 
-    def __init__(self, app: ASGIApp, uploads: str = "/lead/projects") -> None:
-        """Stand around this application; only the path `uploads` takes files."""
+    def __init__(self, app: ASGIApp, uploads: tuple[str, ...] = ("/lead/projects", "/lead/projects/preview")) -> None:
+        """Stand around this application; only the paths `uploads` take files."""
         self.app = app
         self.uploads = uploads
 
@@ -58,7 +58,7 @@ class Capped:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        most = MOST_UPLOADED if scope["path"] == self.uploads else MOST_BYTES
+        most = MOST_UPLOADED if scope["path"] in self.uploads else MOST_BYTES
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > most:
             await _refused(413, f"At most {most >> 10} KiB.")(scope, receive, send)

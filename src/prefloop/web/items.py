@@ -1,121 +1,156 @@
-"""An item as the page gets it: drawn, with names of models hidden, and sealed so that it comes back as it was given."""
+"""The pages of items: all of them, each with what was said of it, those that people disagree on, what each is for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, get_args
 
-from fastapi import HTTPException
-from itsdangerous import BadSignature
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from ..feedback.identity import masked, names_in
-from ..feedback.kinds import KINDS
+from ..errors import DataError
+from ..feedback.history import of_question
+from ..feedback.kinds import json_text
 from ..feedback.members import Member
-from ..feedback.practice import is_right
-from ..feedback.records import Item, Leased, Project
-from ..text import Message, Question
-from . import render
+from ..feedback.purposes import turn
+from ..feedback.records import Item, Purpose
+from ..feedback.rows import ADJUDICATION
+from ..feedback.shared import Shared
 from .desk import Desk
-from .settings import PageSettings
-from .values import on_page
-from .wording import STRENGTHS, in_words, letter
+from .drawing import drawn
+from .rights import CHANGE, JUDGE, LOOK, Key, Text, fields
+from .said import from_fields, in_words
+
+PAGE = 50
+MOST = 10
+Fields = Annotated[dict[str, str], Depends(fields)]
 
 
-def shown(desk: Desk, project: Project, member: Member, leased: Leased) -> dict[str, Any]:
-    """An item for a person's page. Nothing in it says which response is whose, nor that an item is gold."""
-    question, settings = leased.question, PageSettings.of(project)
-    texts, named = blinded(question, settings)
-    practice = leased.purpose == "practice"
-    lease = {
-        "question": question.id,
-        "kind": question.kind,
-        "order": leased.order,
-        "guideline": leased.guideline,
-        "revision": leased.revision,
-        "who": member.who,
-        "project": project.id,
-        "named": named,
-        "final": practice or settings.reveal,
-    }
-    return {
-        "lease": desk.sessions.sealer.dumps(lease),
-        "question": question.id,
-        "kind": question.kind,
-        "html": drawn(desk, question, leased.order, texts=texts),
-        "texts": [render.sendable(texts[i]) for i in leased.order],
-        "guideline": leased.guideline,
-        "practice": practice,
-        "final": lease["final"],
-        "warning": str(question.options.get("warning") or settings.warning),
-        "avoidable": bool(question.options.get("warning")),
-    }
+def routes(desk: Desk) -> APIRouter:
+    """The pages under `/lead/p/PROJECT/items`."""
+    router = APIRouter(prefix="/lead/p/{project}")
+    _reading(router, desk)
+    _changing(router, desk)
+    return router
 
 
-def opened(desk: Desk, lease: str, member: Member, project: str) -> dict[str, Any]:
-    """What was sealed into a lease for this person and project.
+def _reading(router: APIRouter, desk: Desk) -> None:
+    @router.get("/items", response_class=HTMLResponse)
+    def listed(request: Request, project: Key, after: int = 0) -> HTMLResponse:
+        """The items, some at a time."""
+        member = desk.someone(request, project, LOOK)
+        found = desk.project(project)
+        some = desk.queue.items(project, after=min(max(after, 0), 2**53), limit=PAGE)
+        last = some[-1][0] if len(some) == PAGE else None
+        return desk.page(request, "lead/items.html", member=member, project=found, items=some, last=last)
 
-    Raises:
-        HTTPException: it is none of ours (422), or somebody else's (403).
-    """
-    try:
-        found: dict[str, Any] = desk.sessions.sealer.loads(lease)
-    except BadSignature as error:
-        raise HTTPException(422, "This lease was not given by this page.") from error
-    if (found["who"], found["project"]) != (member.who, project):
-        raise HTTPException(403, "This item was given to somebody else.")
-    return found
+    @router.get("/items/{place}", response_class=HTMLResponse)
+    def one(request: Request, project: Key, place: int) -> HTMLResponse:
+        """One item with everything that was said of it."""
+        return _one(desk, request, project, place)
+
+    @router.get("/disagreements", response_class=HTMLResponse)
+    def disagreements(request: Request, project: Key) -> HTMLResponse:
+        """The items whose answers disagree, worst first, and what was settled already."""
+        member = desk.someone(request, project, JUDGE)
+        found = desk.project(project)
+        apart = desk.adjudications.open(project, limit=MOST)
+        settled = desk.adjudications.standing(project)
+        places = desk.adjudications.places(project, [e.question for e in settled])
+        shown_as = {place: _item(desk, project, place).question.kind for place in places.values()}
+        return desk.page(
+            request,
+            "lead/disagreements.html",
+            member=member,
+            project=found,
+            apart=[(one, _html(desk, _item(desk, project, one.place)), _answers(one)) for one in apart],
+            settled=[(p, e, in_words(shown_as[p], e.value)) for e in settled for p in [places[e.question]]],
+            most=MOST,
+        )
 
 
-def blinded(question: Question, settings: PageSettings) -> tuple[list[str], list[int]]:
-    """The responses without the names that tell whose they are, and which of them had such a name.
+def _changing(router: APIRouter, desk: Desk) -> None:
+    @router.post("/items/{place}/adjudicate")
+    def adjudicate(request: Request, project: Key, place: int, csrf: Text, form: Fields) -> Response:
+        """Say what the answer is, or that what was said so no longer stands."""
+        member = desk.checked(request, project, JUDGE, csrf)
+        item = _item(desk, project, place)
+        try:
+            value = None if form.get("back") else from_fields(item.question, form)
+            reason = form.get("reason", "")
+            desk.adjudications.adjudicate(project, item.question.id, value, who=member.who, reason=reason)
+        except DataError as error:
+            return _one(desk, request, project, place, problem=str(error))
+        back = "disagreements" if form.get("then") == "next" else f"items/{place}"
+        return RedirectResponse(f"/lead/p/{project}/{back}", status_code=303)
 
-    A text that is corrected stays as it is: what is hidden could not be corrected. Marks keep their places.
-    """
-    asked = question.group.prompt.shown
-    found = [names_in(text, asked=asked, names=settings.names) for text in question.group.texts]
-    named = [index for index, spans in enumerate(found) if spans]
-    if question.kind == "edit":
-        return list(question.group.texts), named
-    same = question.kind == "spans"
-    return [masked(t, s, same_length=same) for t, s in zip(question.group.texts, found, strict=True)], named
+    @router.post("/items/{place}/purpose")
+    def purpose(request: Request, project: Key, place: int, csrf: Text, form: Fields) -> Response:
+        """Make it an item to be labelled, a gold item, or one to practise on."""
+        member = desk.checked(request, project, CHANGE, csrf)
+        item = _item(desk, project, place)
+        try:
+            wanted = form.get("purpose", "")
+            if wanted not in get_args(Purpose):
+                raise DataError(f"an item is for one of {', '.join(get_args(Purpose))}.")
+            expected = None if wanted == "work" else from_fields(item.question, form)
+            explanation = form.get("explanation", "").strip()
+            turn(
+                desk.store,
+                project,
+                item.question.id,
+                wanted,  # type: ignore[arg-type]
+                by=member.who,
+                expected=expected,
+                explanation=explanation,
+            )
+        except DataError as error:
+            return _one(desk, request, project, place, problem=str(error))
+        return RedirectResponse(f"/lead/p/{project}/items/{place}", status_code=303)
 
 
-def drawn(
-    desk: Desk,
-    question: Question,
-    order: Sequence[int],
-    template: str = "",
-    texts: Sequence[str] | None = None,
-) -> str:
-    """A question as HTML, its responses in this order, by its kind's template or another."""
-    kind = KINDS[question.kind]
-    prompt, texts = question.group.prompt, texts or question.group.texts
-    return desk.templates.get_template(template or f"kinds/{kind.draw}.html").render(
-        ask=question.options.get("ask") or kind.asks,
-        turns=prompt.messages or (Message(role="user", content=prompt.text or ""),),
-        sides=[{"name": letter(n), "text": texts[i]} for n, i in enumerate(order)],
-        options={**kind.options, **question.options},
-        strengths=STRENGTHS,
+def _one(desk: Desk, request: Request, project: str, place: int, problem: str = "") -> HTMLResponse:
+    member = desk.someone(request, project, LOOK)
+    found = desk.project(project)
+    item = _item(desk, project, place)
+    events = of_question(desk.store, item.question.id)
+    judged = [e for e in events if e.event == ADJUDICATION]
+    return desk.page(
+        request,
+        "lead/item.html",
+        status=422 if problem else 200,
+        member=member,
+        project=found,
+        place=place,
+        item=item,
+        events=events,
+        names=_names(member, [e.who for e in events]),
+        judged=judged[-1] if judged and judged[-1].value is not None else None,
+        html=_html(desk, item),
+        problem=problem,
     )
 
 
-def solution(item: Item, order: Sequence[int], value: Any) -> dict[str, Any]:
-    """What is shown after an answer to a practice item."""
-    question = item.question
-    return {
-        "right": is_right(question.kind, value, item.expected),
-        "said": in_words(question, value, order),
-        "expected": in_words(question, item.expected, order),
-        "explanation": str(render.html(item.explanation)) if item.explanation else "",
-    }
+def _answers(one: Shared) -> list[tuple[Any, list[str]]]:
+    """The different answers to an item, the most frequent first, each with who gave it."""
+    found: dict[str, tuple[Any, list[str]]] = {}
+    for who, value in one.said.items():
+        found.setdefault(json_text(value, "an answer"), (value, []))[1].append(who)
+    return sorted(found.values(), key=lambda said: -len(said[1]))
 
 
-def sources(question: Question, order: Sequence[int]) -> list[dict[str, str]]:
-    """Which model wrote the answer at each place."""
-    wrote = [question.group.responses[i].model_version or "not known" for i in order]
-    return [{"name": letter(place), "source": render.sendable(source)} for place, source in enumerate(wrote)]
+def _names(member: Member, people: list[str]) -> dict[str, str]:
+    """Who is called what on the page: a reader sees that two people answered, and not which two."""
+    distinct = list(dict.fromkeys(people))
+    return {who: who if member.role in JUDGE else f"person {n}" for n, who in enumerate(distinct, 1)}
 
 
-def value_on_page(kind: str, value: Any, order: Sequence[int]) -> Any:
-    """An earlier answer as the page has it, to change it; `None` of a skip."""
-    return None if value is None else on_page(kind, value, order)
+def _item(desk: Desk, project: str, place: int) -> Item:
+    some = desk.queue.items(project, after=min(max(place, 1), 2**53) - 1, limit=1)
+    if not some or some[0][0] != place:
+        raise HTTPException(404, "There is no such item.")
+    return some[0][1]
+
+
+def _html(desk: Desk, item: Item) -> str:
+    order = tuple(range(len(item.question.group.responses)))
+    return drawn(desk, item.question, order, template="lead/_question.html")

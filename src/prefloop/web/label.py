@@ -20,7 +20,7 @@ from ..feedback.written import KINDS_WRITTEN
 from ..text import Question
 from . import render
 from .desk import Desk
-from .items import blinded, drawn, opened, shown, solution, sources, value_on_page
+from .drawing import blinded, drawn, opened, shown, solution, sources, value_on_page
 from .settings import PageSettings
 from .values import in_group
 from .wording import in_words
@@ -113,7 +113,7 @@ def _given(router: APIRouter, desk: Desk) -> None:
     def next_item(request: Request, project: Key, body: Next, csrf: Csrf = "") -> dict[str, Any]:
         """The next item, or why there is none."""
         member = desk.checked(request, project, ROLES, csrf)
-        if member.state == "paused":
+        if member.state != "active":
             return {"none": "paused"}
         found = desk.project(project)
         held = [opened(desk, lease, member, project)["question"] for lease in body.holding]
@@ -149,7 +149,6 @@ def _said(router: APIRouter, desk: Desk) -> None:
     def submit(request: Request, project: Key, body: Said, csrf: Csrf = "") -> dict[str, Any]:
         """Keep what was said; it is on the disk when this answers. A lease for saying more of it comes back."""
         member = desk.checked(request, project, ROLES, csrf)
-        desk.not_too_fast(member)
         lease = opened(desk, body.lease, member, project)
         value = in_group(lease["kind"], body.value, lease["order"]) if body.event == "answer" else None
         said = Submission(
