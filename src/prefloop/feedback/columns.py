@@ -20,6 +20,7 @@ from . import log as the_log
 from .database import BATCH, lookup
 from .kinds import json_text, preferred
 from .records import Purpose
+from .rows import in_order_of
 from .tables import ERASURES, EVENTS, ITEMS, QUESTIONS, RESPONSES
 
 EVENT = ("answer", "skip", "undo")
@@ -141,7 +142,7 @@ def _pages(connection: Connection, project: str, after: int, last: int) -> Itera
             cast(EVENTS.c.order, Text).label("shown"),
         )
         .outerjoin(ITEMS, (ITEMS.c.question == EVENTS.c.question) & (ITEMS.c.project == project))
-        .where(EVENTS.c.project == project, EVENTS.c.seq <= last)
+        .where(in_order_of(project), EVENTS.c.seq <= last)
         .order_by(EVENTS.c.seq)
         .limit(_PAGE)
     )
