@@ -97,6 +97,16 @@ def test_what_was_said_of_one_item_is_found_by_its_question(tmp_path: Path) -> N
         ]
 
 
+def test_the_log_of_a_project_is_read_in_its_order_and_never_sorted(tmp_path: Path) -> None:
+    with queue_of(tmp_path / "a.sqlite", 30) as queue:
+        work(queue, "ada", 20)
+        meter = Meter(queue.store)
+        for look in (lambda: queue.store.log("p"), lambda: list(queue.store.events(project="p"))):
+            meter.cost(look)
+            assert meter.plans
+            assert not [p for p in meter.plans if "TEMP B-TREE" in p]
+
+
 @pytest.mark.parametrize("others", [(), ("ben",), ("ben", "cy")])
 def test_more_items_and_more_answers_cost_nothing(tmp_path: Path, others: tuple[str, ...]) -> None:
     few = costs(tmp_path / "few.sqlite", items=40, done=20, others=others)

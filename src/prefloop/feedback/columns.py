@@ -20,7 +20,7 @@ from . import log as the_log
 from .database import BATCH, lookup
 from .kinds import json_text, preferred, same_answer
 from .records import Purpose
-from .rows import ADJUDICATION
+from .rows import ADJUDICATION, in_order_of
 from .tables import ERASURES, EVENTS, ITEMS, NOTES, QUESTIONS, RESPONSES
 
 EVENT = ("answer", "skip", "undo")
@@ -149,7 +149,7 @@ def _pages(connection: Connection, project: str, after: int, last: int) -> Itera
             cast(EVENTS.c.order, Text).label("shown"),
         )
         .outerjoin(ITEMS, (ITEMS.c.question == EVENTS.c.question) & (ITEMS.c.project == project))
-        .where(EVENTS.c.project == project, EVENTS.c.seq <= last, EVENTS.c.event != ADJUDICATION)
+        .where(in_order_of(project), EVENTS.c.seq <= last, EVENTS.c.event != ADJUDICATION)
         .order_by(EVENTS.c.seq)
         .limit(_PAGE)
     )

@@ -9,7 +9,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, exists, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, exists, func, select
 
 from ..text import Answer, Group, Message, Prompt, Question, Response
 from .records import Event
@@ -126,6 +126,14 @@ def _question(row: RowMapping, responses: list[Response]) -> Question:
         options=row["options"],
         parent=row["parent"],
     )
+
+
+def in_order_of(project: str) -> ColumnElement[bool]:
+    """The events of a project, for a query in the order of the log.
+
+    Not by the index of projects: SQLite would sort all of them, and again for every page.
+    """
+    return func.coalesce(EVENTS.c.project, "") == project
 
 
 def latest(*columns: Any) -> Select[Any]:

@@ -19,7 +19,7 @@ from .columns import Columns, Log
 from .database import Database, insert_rows, lookup, one_at_a_time
 from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
-from .rows import Where, answer_row, event, group_rows, question_row, read_answers, read_questions
+from .rows import Where, answer_row, event, group_rows, in_order_of, question_row, read_answers, read_questions
 from .schema import bring_up_to_date
 from .settled import settled_answers
 from .tables import EVENTS, GROUPS, NOTES, QUESTIONS, RESPONSES
@@ -151,10 +151,9 @@ class Store:
     ) -> Iterator[Event]:
         """The whole log, oldest first and in constant memory: answers, also revised ones, skips and undos."""
         query = select(EVENTS).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq)
-        if question is not None and project is not None:  # by the index of questions, which has far fewer lines
-            query = query.where(EVENTS.c.question == question, func.coalesce(EVENTS.c.project, "") == project)
-            project = question = None
-        for column, wanted in ((EVENTS.c.project, project), (EVENTS.c.question, question), (EVENTS.c.who, who)):
+        if project is not None:
+            query = query.where(in_order_of(project))
+        for column, wanted in ((EVENTS.c.question, question), (EVENTS.c.who, who)):
             query = query if wanted is None else query.where(column == wanted)
         with self.database.reading() as connection:
             for row in connection.execution_options(yield_per=1_000).execute(query).mappings():

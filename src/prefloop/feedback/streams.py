@@ -22,7 +22,7 @@ from . import log
 from .database import BATCH, lookup, one_at_a_time
 from .kinds import Asked
 from .records import Event
-from .rows import EVENT, Row, event_row, read_questions
+from .rows import EVENT, Row, event_row, in_order_of, read_questions
 from .store import Store, asked_of, checked, put_questions
 from .tables import EVENTS, ITEMS, QUESTIONS
 
@@ -127,7 +127,7 @@ def _events(store: Store, project: str | None) -> Iterator[str]:
     plain = [EVENTS.c[name] for name in EVENT if name not in _AS_STORED]
     query = select(*plain, *(cast(EVENTS.c[name], Text).label(name) for name in _AS_STORED)).order_by(EVENTS.c.seq)
     if project is not None:
-        query = query.where(EVENTS.c.project == project)
+        query = query.where(in_order_of(project))
     names, count = [c.name for c in plain], len(plain)
     with store.database.reading() as connection:
         for row in connection.execute(query, execution_options={"yield_per": BATCH}):
