@@ -1,0 +1,1 @@
+"""Files of judged answers, in and out: one module a format."""
