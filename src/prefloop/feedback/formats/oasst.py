@@ -17,7 +17,7 @@ from ...text import Group, Message, Question, Response
 from ..records import Event
 from ..tree_settings import TreeSettings
 from ..tree_tasks import given
-from ..trees import ACCEPTED, Tree, Turn, prompt_of, trees_of
+from ..trees import ACCEPTED, State, Turn, prompt_of, trees_of
 
 CONSENSUS = "oasst"
 """Who gives the order that a file's ranks are."""
@@ -116,7 +116,7 @@ def _ranking(parent: str, path: tuple[Message, ...], replies: list[dict[str, Any
 def write(
     questions: Iterable[Question], events: Iterable[Event], *, settings: TreeSettings | None = None, lang: str = ""
 ) -> Iterator[str]:
-    """The lines of a file with the trees of these questions and events that have a prompt.
+    """The lines of a file with the trees of these questions and events, one for each prompt that was written.
 
     What came from such a file is written as it was, with what people added; of other messages, the review result, the
     mean labels and the rank are worked out. `lang` is the language of those. Names of people, drafts, skips and single
@@ -128,7 +128,8 @@ def write(
     """
     for tree in trees_of(questions, _standing(events), settings or TreeSettings()):
         if tree.prompt is not None:
-            yield json.dumps(_line(tree, tree.prompt, lang), ensure_ascii=False) + "\n"
+            yield _line(tree.prompt, tree.state, lang)
+        yield from (_line(turn, "aborted", lang) for turn in tree.spare)
 
 
 def _standing(events: Iterable[Event]) -> list[Event]:
@@ -141,9 +142,9 @@ def _standing(events: Iterable[Event]) -> list[Event]:
     return list(last.values())
 
 
-def _line(tree: Tree, prompt: Turn, lang: str) -> dict[str, Any]:
-    about = _kept(prompt).get("tree") or {"message_tree_id": prompt.id, "tree_state": _STATES[tree.state]}
-    return {**about, "prompt": _node(prompt, "", lang)}
+def _line(prompt: Turn, state: State, lang: str) -> str:
+    about = _kept(prompt).get("tree") or {"message_tree_id": prompt.id, "tree_state": _STATES[state]}
+    return json.dumps({**about, "prompt": _node(prompt, "", lang)}, ensure_ascii=False) + "\n"
 
 
 def _node(turn: Turn, parent: str, lang: str) -> dict[str, Any]:

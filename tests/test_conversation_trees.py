@@ -433,3 +433,25 @@ def test_settings_of_which_no_tree_can_grow_are_refused(store: Store, values: di
 
 def test_settings_are_kept_as_they_were(store: Store) -> None:
     assert Desk(store).projects.get("t").tree == SMALL
+
+
+def test_a_policy_learns_from_the_rankings_of_a_project_of_trees(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from prefloop import method
+    from prefloop.loops.align import on_data
+    from prefloop.loops.run import run as train
+
+    def brief(leased: Leased, who: str) -> Any:
+        if leased.question.kind == "ranking":
+            return [[i] for i in sorted(range(len(leased.order)), key=lambda i: leased.question.group.texts[i])]
+        return {"text": who} if leased.question.kind == "demonstration" else agreeable(leased, who)
+
+    with Store.open(tmp_path / "store.sqlite") as store:
+        desk = Desk(store, replace(SMALL, depth=1, goal=4, assistant_replies=3))
+        desk.plant(*(f"Go {n}" for n in range(6)))
+        run(desk, brief, people=8, seed=9)
+        assert {t.state for t in desk.trees()} == {"ready"}
+    data = Data(source=str(tmp_path / "store.sqlite"), split="rankings")
+    recipe = method("dpo")(model=str(folder), lr=1e-3, batch=4, epochs=2)
+    train(on_data(recipe, data=data, model=None, held_out=0.3), out=tmp_path / "out")
+    assert (tmp_path / "out" / "accuracy.json").is_file()
