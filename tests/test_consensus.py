@@ -56,6 +56,13 @@ def test_nothing_decides_where_the_votes_do_not():
     assert ranked_pairs([], ["a", "b"]) == [["a", "b"]]
 
 
+def test_a_pair_that_stronger_ones_refute_takes_no_other_with_it():
+    # b over c over a is locked by threes, so a over b is out, and b over x over a is no circle
+    counted = {"bc": 3, "ca": 3, "ab": 1, "bx": 1, "xa": 1, "xy": 5}
+    votes = [[[first], [second]] for (first, second), count in counted.items() for _ in range(count)]
+    assert ranked_pairs(votes) == [["b"], ["x"], ["c"], ["a"], ["y"]]
+
+
 def test_equals_and_those_somebody_left_out():
     assert ranked_pairs([[["a", "b"], ["c"]]]) == [["a", "b"], ["c"]]
     assert ranked_pairs([[["a"], ["b"]], [["b"], ["c"]]], ["c", "b", "a"]) == [["a"], ["b"], ["c"]]
