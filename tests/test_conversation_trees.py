@@ -25,8 +25,9 @@ from prefloop.feedback.records import Item, Leased, Project, Submission
 from prefloop.feedback.store import Store
 from prefloop.feedback.tree_settings import FLAG, SCALE, TreeSettings
 from prefloop.feedback.tree_tasks import first_prompt, given
-from prefloop.feedback.trees import KINDS, Tree, Turn
+from prefloop.feedback.trees import KINDS, Tree, Turn, wanted_replies
 from prefloop.recipe import Data
+from prefloop.text import Message
 
 SMALL = TreeSettings(
     goal=6,
@@ -455,3 +456,13 @@ def test_a_policy_learns_from_the_rankings_of_a_project_of_trees(folder: Path, t
     recipe = method("dpo")(model=str(folder), lr=1e-3, batch=4, epochs=2)
     train(on_data(recipe, data=data, model=None, held_out=0.3), out=tmp_path / "out")
     assert (tmp_path / "out" / "accuracy.json").is_file()
+
+
+def test_who_writes_already_has_the_room_before_anybody_else() -> None:
+    reply = Turn(
+        id="r", question="p-reply", text="Hi", path=(Message(role="user", content="Hello"),), verdict="accepted"
+    )
+    prompt = Turn(id="p", question="p", text="Hello", path=(), verdict="accepted", replies=(reply,))
+    room_for_one = replace(SMALL, goal=3)
+    assert wanted_replies(prompt, room_for_one) == {"r": 1}
+    assert wanted_replies(prompt, room_for_one, {"p": 1}) == {"p": 1}
