@@ -17,6 +17,8 @@ from .kinds import KINDS, json_text
 from .records import Guidelines, Price, Project, Stop
 from .store import Store
 from .tables import GUIDELINES, PROJECTS
+from .tree_settings import TreeSettings, check_tree
+from .trees import KINDS as TREE_KINDS
 
 _OWN_COLUMNS = ("id", "title", "revision", "guideline")
 
@@ -147,9 +149,10 @@ _STORED = (
 
 def _project(row: RowMapping) -> Project:
     settings: dict[str, Any] = dict(row["settings"])
-    price = settings.get("price")
+    price, tree = settings.get("price"), settings.get("tree")
     settings |= {"kinds": tuple(settings["kinds"]), "stop": Stop(**settings["stop"])}
     settings |= {"price": None if price is None else Price(**price)}
+    settings |= {"tree": None if tree is None else TreeSettings(**tree)}
     return Project(**{name: row[name] for name in _OWN_COLUMNS}, **settings)
 
 
@@ -177,8 +180,12 @@ def check_project(project: Project) -> None:
         and price is None,
         f"`stop.money` is {stop.money}: it is above 0": stop.money is not None and not 0 < stop.money < math.inf,
         f"`stop.labels` is {stop.labels}: it is 1 or more": stop.labels is not None and stop.labels < 1,
+        f"`kinds` is {project.kinds}: a project of trees asks {', '.join(TREE_KINDS)}": project.tree is not None
+        and set(project.kinds) != set(TREE_KINDS),
         f"`stop.width` is {stop.width}: it is above 0 and below 1": stop.width is not None and not 0 < stop.width < 1,
     }
     for said, is_wrong in wrong.items():
         if is_wrong:
             raise DataError(f"project `{project.id}` cannot be: {said}.")
+    if project.tree is not None:
+        check_tree(project.tree)

@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..text import Answer, Question
 from . import log, slots
 from .database import BATCH, insert_rows, lookup, one_at_a_time
+from .growing import wait_for_turn
 from .kinds import asked, check_value, json_text, plain
 from .pace import check_pace
 from .projects import project_of
@@ -27,6 +28,7 @@ from .stopping import Stopping
 from .store import Store, asked_one, checked, put_questions
 from .tables import EVENTS, ITEMS, QUESTIONS, SLOTS
 from .telemetry import FINAL
+from .tree_queue import grow, grow_all
 
 HELD_AT_MOST = 3
 """Items that one person may have at a time: the one before them, and those fetched ahead."""
@@ -80,6 +82,7 @@ class Queue:
         with self.store.database.writing() as connection:
             found = project_of(connection, project)
             one_at_a_time(connection, "person", project, who)
+            wait_for_turn(connection, found)
             expires = now + found.lease_seconds
             held = slots.held(connection, project, who)
             item = next((i for i, question in held if question not in holding), None)
@@ -106,6 +109,7 @@ class Queue:
                 return repeated
             project = project_of(connection, submission.project)
             check_pace(connection, project, submission.who, self.clock())
+            wait_for_turn(connection, project)
             item = _own(connection, submission)
             slots.lock_item(connection, item["seq"])
             self._log(connection, submission, item["revision"])
@@ -115,12 +119,20 @@ class Queue:
     def settle(self, project: str) -> None:
         """Give every item the free places it needs: after a change of the overlap, or of when skipped items retire."""
         with self.store.database.writing() as connection:
-            slots.settle_all(connection, project_of(connection, project))
+            found = project_of(connection, project)
+            wait_for_turn(connection, found)
+            slots.settle_all(connection, found)
+            if found.tree is not None:
+                grow_all(connection, found, self.store.database.place)
 
     def rebuild(self, project: str) -> None:
         """Make the queue of a project anew from the log, in case somebody else changed it; leases stay."""
         with self.store.database.writing() as connection:
-            slots.rebuild(connection, project_of(connection, project))
+            found = project_of(connection, project)
+            wait_for_turn(connection, found)
+            slots.rebuild(connection, found)
+            if found.tree is not None:
+                grow_all(connection, found, self.store.database.place)
 
     def items(
         self, project: str, *, purpose: Purpose | None = None, after: int = 0, limit: int = 100
@@ -137,6 +149,7 @@ class Queue:
     def _add(self, project: str, items: list[Item]) -> int:
         with self.store.database.writing() as connection:
             found = project_of(connection, project)
+            wait_for_turn(connection, found)
             for item in items:
                 _check_item(found, item)
             ids = [item.question.id for item in items]
@@ -150,6 +163,10 @@ class Queue:
             new = {item.question.id: item for item in items if item.question.id not in known}
             insert_rows(connection, ITEMS, [_item_row(project, item) for item in new.values()])
             seqs = dict(lookup(connection, select(ITEMS.c.question, ITEMS.c.seq), ITEMS.c.question, new))
+            if found.tree is not None:
+                for key in new:
+                    grow(connection, found, key, self.store.database.place)
+                return len(new)
             work = [seqs[key] for key, item in new.items() if item.purpose == "work"]
             insert_rows(connection, SLOTS, [slots.new(found, i, n) for i in work for n in range(found.overlap)])
         return len(new)
@@ -209,7 +226,9 @@ class Queue:
         state = {"answer": "done", "skip": "skipped", "undo": "leased"}[said.event]
         expires = self.clock() + project.lease_seconds if said.event == "undo" else None
         slots.put(connection, item["seq"], said.who, state, expires)
-        if item["purpose"] == "work":
+        if project.tree is not None:
+            grow(connection, project, said.question, self.store.database.place)
+        elif item["purpose"] == "work":
             slots.settle(connection, project, item["seq"])
 
 
@@ -264,7 +283,8 @@ _LAST = select(func.max(EVENTS.c.revision)).where(
 _REVISION = (func.coalesce(_LAST.correlate(ITEMS).scalar_subquery(), -1) + 1).label("revision")
 """The number of the next thing a person does with a question."""
 _GIVEN = select(ITEMS.c.question, ITEMS.c.purpose, _REVISION).where(ITEMS.c.seq == bindparam("item"))
-_HAD = select(1).where(SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == bindparam("by")).exists()
+_MINE = (SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == bindparam("by"), SLOTS.c.state != "barred")
+_HAD = select(1).where(*_MINE).exists()
 _OWN = select(ITEMS.c.seq, ITEMS.c.purpose, _REVISION).where(
     ITEMS.c.question == bindparam("question"), ITEMS.c.project == bindparam("project"), _HAD
 )

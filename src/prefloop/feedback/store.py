@@ -17,6 +17,7 @@ from ..text import Answer, Question
 from . import log
 from .columns import Columns, Log
 from .database import Database, insert_rows, lookup, one_at_a_time
+from .growing import refused_answers
 from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
 from .rows import Where, answer_row, event, group_rows, in_order_of, question_row, read_answers, read_questions
@@ -191,9 +192,14 @@ class Store:
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
-            kept, left_out = split_off(connection, settled_answers(connection, where), blind=blind)
+            answers = settled_answers(connection, where)
+            refused = refused_answers(connection, answers) if name == "demonstrations" else set()
+            accepted = [a for a in answers if (a.question, a.who) not in refused]
+            kept, left_out = split_off(connection, accepted, blind=blind)
         found = judgements(((asked[a.question], a) for a in kept), views)
         found.left_out |= left_out
+        if refused:
+            found.left_out["of trees, by the user or not accepted"] = len(refused)
         return found
 
     def choices(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:

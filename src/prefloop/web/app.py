@@ -13,7 +13,7 @@ from ..errors import DataError, PrefloopError
 from ..feedback.members import EVERYBODY, Member
 from ..feedback.pace import TooFast
 from ..feedback.store import Store
-from . import exports, guide, items, label, lead, people, texts
+from . import exports, guide, items, label, lead, people, texts, tree
 from .desk import STATIC, Desk
 from .guard import Capped, Headed
 
@@ -37,7 +37,7 @@ def create_app(store: Store, *, secret: str, secure: bool = False) -> FastAPI:
     app.add_middleware(Headed)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _ways_in(app, desk, secure)
-    for pages in (label, lead, people, items, guide, exports, texts):
+    for pages in (label, lead, people, items, guide, exports, texts, tree):
         app.include_router(pages.routes(desk))
     _errors(app, desk)
     return app

@@ -24,7 +24,8 @@ from ..feedback.reading import Reading
 from ..feedback.records import Item, Purpose
 from ..text import Group, Prompt, Question, Response
 from .desk import Desk
-from .form import NewProject, options_of
+from .form import NewProject, options_of, prompts_of
+from .tree_form import CONVERSATION, planted, to_write
 
 _BLOCK = 1 << 20
 _READ_HERE = tuple(f"column `{name}`" for name in ("expected", "explanation", "purpose"))
@@ -72,9 +73,15 @@ def make(desk: Desk, new: NewProject, file: UploadFile | None, *, by: str) -> st
     Raises:
         DataError: the file cannot be read, a row cannot be asked about, or there is a project of this id.
     """
+    key, tree = new.project.id, new.project.tree
     with _kept(file) as path:
-        given = demo() if path is None else _read(path, new.kind, new.options)
-    made = list(items(new.project.id, new.kind, given, new.options))
+        if tree is None:
+            given = demo() if path is None else _read(path, new.kind, new.options)
+            made = list(items(key, new.kind, given, new.options))
+        elif path is None:
+            made = to_write(key, new.prompts)
+        else:
+            made = planted(key, tree, (one.group.prompt for one in _read(path, "demonstration", {})))
     desk.projects.create(new.project, by=by, guidelines=new.guidelines.strip())
     desk.queue.add_items(new.project.id, made)
     return new.project.id
@@ -87,8 +94,12 @@ def previewed(form: Mapping[str, str], file: UploadFile | None) -> Look:
         DataError: as `make`.
     """
     kind = form.get("kind", "comparison")
-    if kind not in KINDS:
+    if kind not in (*KINDS, CONVERSATION):
         raise DataError(f"there is no kind `{kind}`.")
+    if kind == CONVERSATION and file is None:
+        return Look(purposes={"work": prompts_of(form)}, dropped=0, found=None)
+    if kind == CONVERSATION:
+        kind = "demonstration"  # of a file the prompts alone are taken
     options = options_of(kind, form)
     with _kept(file) as path:
         given = demo() if path is None else _read(path, kind, options)
@@ -162,7 +173,7 @@ def _read(path: Path, kind: str, options: Mapping[str, Any]) -> list[Given]:
 
 def _is_plain(path: Path) -> bool:
     first = next(iter(read_rows(str(path))), None)
-    return first is not None and {"prompt", "responses"} <= set(first.values)
+    return first is not None and ({"prompt", "responses"} <= set(first.values) or set(first.values) == {"prompt"})
 
 
 def items(project: str, kind: str, given: Sequence[Given], options: Mapping[str, Any]) -> Iterator[Item]:
@@ -187,7 +198,7 @@ def items(project: str, kind: str, given: Sequence[Given], options: Mapping[str,
 
 
 def _given(row: Row) -> Given:
-    prompt, responses = row.values["prompt"], row.values.get("responses")
+    prompt, responses = row.values["prompt"], row.values.get("responses", [])
     if isinstance(responses, str):
         listed = _right(responses)
         responses = listed if isinstance(listed, list) else [responses]

@@ -13,6 +13,7 @@ from ..feedback.kinds import KINDS
 from ..feedback.members import Member
 from ..feedback.practice import is_right
 from ..feedback.records import Item, Leased, Project
+from ..feedback.trees import GIVEN
 from ..text import Message, Question
 from . import render
 from .desk import Desk
@@ -93,10 +94,17 @@ def drawn(
     return desk.templates.get_template(template or f"kinds/{kind.draw}.html").render(
         ask=question.options.get("ask") or kind.asks,
         turns=prompt.messages or (Message(role="user", content=prompt.text or ""),),
-        sides=[{"name": letter(n), "text": texts[i]} for n, i in enumerate(order)],
+        sides=[{"name": letter(n), "title": _title(question, n), "text": texts[i]} for n, i in enumerate(order)],
         options={**kind.options, **question.options},
         strengths=STRENGTHS,
     )
+
+
+def _title(question: Question, place: int) -> str:
+    """What a response is called: of a tree, it is a message or a reply."""
+    in_tree = question.parent or question.why == GIVEN
+    name = "Answer" if not in_tree else "Reply" if question.kind == "ranking" else "Message"
+    return f"{name} {letter(place)}" if len(question.group.responses) > 1 else name
 
 
 def solution(item: Item, order: Sequence[int], value: Any) -> dict[str, Any]:

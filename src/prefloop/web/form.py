@@ -10,6 +10,8 @@ from typing import Any
 from ..errors import DataError
 from ..feedback.kinds import KINDS
 from ..feedback.records import Price, Project, Stop
+from ..feedback.trees import KINDS as TREE_KINDS
+from .tree_form import CONVERSATION, tree_settings
 
 _AXIS = re.compile(r"(.+?)(?:\s+(-?\d+)\s*(?:-|to)\s*(-?\d+))?")
 
@@ -26,6 +28,7 @@ class NewProject:
     kind: str
     options: Mapping[str, Any]
     guidelines: str
+    prompts: int
 
     @classmethod
     def read(cls, form: Mapping[str, str]) -> NewProject:
@@ -35,8 +38,9 @@ class NewProject:
             DataError: a field that makes no sense, by its name.
         """
         kind, title = form.get("kind", "comparison"), form.get("title", "").strip()
-        if kind not in KINDS:
+        if kind not in (*KINDS, CONVERSATION):
             raise DataError(f"there is no kind `{kind}`.")
+        tree = tree_settings(form, _whole) if kind == CONVERSATION else None
         if not 1 <= len(title) <= 120:
             raise DataError("the title is missing, or longer than 120 characters.")
         price = _number(form, "price", "the price")
@@ -45,7 +49,8 @@ class NewProject:
         project = Project(
             id=key_of(title),
             title=title,
-            kinds=(kind,),
+            kinds=(kind,) if tree is None else TREE_KINDS,
+            tree=tree,
             overlap=_whole(form, "overlap", "people for each item", 1),
             gold_share=(_number(form, "gold", "the share of gold items") or 0.0) / 100,
             stop=Stop(
@@ -58,7 +63,25 @@ class NewProject:
             retire_after=_whole(form, "retire", "skips after which an item goes to nobody else", 3),
             per_minute=_whole(form, "per_minute", "the answers in a minute", 0),
         )
-        return cls(project=project, kind=kind, options=options_of(kind, form), guidelines=form.get("guidelines", ""))
+        return cls(
+            project=project,
+            kind=kind,
+            options=options_of(kind, form),
+            guidelines=form.get("guidelines", ""),
+            prompts=prompts_of(form),
+        )
+
+
+def prompts_of(form: Mapping[str, str]) -> int:
+    """How many prompts people are to write, where a project of conversations has no file.
+
+    Raises:
+        DataError: it is not from 1 to 1,000.
+    """
+    prompts = _whole(form, "prompts", "the prompts to write", 10)
+    if not 1 <= prompts <= 1_000:
+        raise DataError(f"the prompts to write are {prompts}: give a number from 1 to 1,000.")
+    return prompts
 
 
 def key_of(title: str) -> str:

@@ -1,1 +1,1 @@
-"""Converters: the rows of a file, in one format each, as questions and what people said of them."""
+"""Files of judged answers, in and out: one module a format."""
