@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from .projects import project_of
 from .rows import latest, standing
 from .store import Store
-from .tables import EVENTS, ITEMS
+from .tables import EVENTS, ITEMS, SLOTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,8 @@ class Share:
 class Progress:
     """A project's work items, the answers wanted of them, those that stand, and the items with enough of them.
 
-    `answers` can exceed `wanted` by those that came after their lease had expired. `people` has gold answers beside.
+    `answers` can exceed `wanted` by those that came after their lease had expired. Of conversation trees, `wanted` are
+    the answers there are and those that are open now: more follow from these. `people` has gold answers beside.
 
     >>> Progress(items=2, wanted=4, answers=1, finished=0, skips=0, people={}).wanted
     4
@@ -62,6 +64,9 @@ def progress(store: Store, project: str) -> Progress:
         enough = work.with_only_columns(EVENTS.c.question).group_by(EVENTS.c.question)
         enough = enough.having(func.count() >= found.overlap)
         finished = connection.execute(select(func.count()).select_from(enough.subquery())).scalar_one()
+        open_ = () if found.tree is None else connection.execute(_open(project)).all()
+    if found.tree is not None:
+        finished = count - len(open_)
     number = {(row.who, row.purpose, row.event): row.n for row in rows}
     people = {
         who: Share(
@@ -71,11 +76,18 @@ def progress(store: Store, project: str) -> Progress:
         )
         for who in sorted({row.who for row in rows})
     }
+    answers = sum(p.answers for p in people.values())
     return Progress(
         items=count,
-        wanted=count * found.overlap,
-        answers=sum(p.answers for p in people.values()),
+        wanted=count * found.overlap if found.tree is None else answers + sum(row.n for row in open_),
+        answers=answers,
         finished=finished,
         skips=sum(p.skips for p in people.values()),
         people=people,
     )
+
+
+def _open(project: str) -> Select[Any]:
+    """The items that somebody has or may have, with how many places."""
+    query = select(SLOTS.c.item, func.count().label("n")).where(SLOTS.c.project == project)
+    return query.where(SLOTS.c.state.in_(("free", "leased"))).group_by(SLOTS.c.item)

@@ -16,6 +16,8 @@ from .kinds import KINDS, json_text
 from .records import Guidelines, Project, Stop
 from .store import Store
 from .tables import GUIDELINES, PROJECTS
+from .tree_settings import TreeSettings, check_tree
+from .trees import KINDS as TREE_KINDS
 
 _OWN_COLUMNS = ("id", "title", "revision", "guideline")
 
@@ -141,7 +143,9 @@ def stored_project(connection: Connection, project: str) -> Project | None:
 
 def _project(row: RowMapping) -> Project:
     settings: dict[str, Any] = dict(row["settings"])
+    tree = settings.get("tree")
     settings |= {"kinds": tuple(settings["kinds"]), "stop": Stop(**settings["stop"])}
+    settings["tree"] = None if tree is None else TreeSettings(**tree)
     return Project(**{name: row[name] for name in _OWN_COLUMNS}, **settings)
 
 
@@ -163,8 +167,12 @@ def check_project(project: Project) -> None:
         f"`retire_after` is {project.retire_after}: it is 0 or more": project.retire_after < 0,
         f"`lease_seconds` is {project.lease_seconds}: it is above 0": not project.lease_seconds > 0,
         f"`stop.labels` is {stop.labels}: it is 1 or more": stop.labels is not None and stop.labels < 1,
+        f"`kinds` is {project.kinds}: a project of trees asks {', '.join(TREE_KINDS)}": project.tree is not None
+        and set(project.kinds) != set(TREE_KINDS),
         f"`stop.width` is {stop.width}: it is above 0 and below 1": stop.width is not None and not 0 < stop.width < 1,
     }
     for said, is_wrong in wrong.items():
         if is_wrong:
             raise DataError(f"project `{project.id}` cannot be: {said}.")
+    if project.tree is not None:
+        check_tree(project.tree)

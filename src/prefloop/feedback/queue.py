@@ -17,6 +17,7 @@ from ..errors import DataError
 from ..text import Answer, Question
 from . import slots
 from .database import BATCH, insert_rows, lookup, one_at_a_time
+from .growing import wait_for_turn
 from .kinds import asked, check_value, json_text, plain
 from .projects import project_of
 from .records import Item, Leased, Project, Purpose, Receipt, Submission
@@ -25,6 +26,7 @@ from .sources import chance, shown_order
 from .stopping import Stopping
 from .store import Store, asked_of, checked, put_questions
 from .tables import EVENTS, ITEMS, QUESTIONS, SLOTS
+from .tree_queue import grow, grow_all
 
 HELD_AT_MOST = 3
 """Items that one person may have at a time: the one before them, and those fetched ahead."""
@@ -75,6 +77,7 @@ class Queue:
         with self.store.database.writing() as connection:
             found = project_of(connection, project)
             one_at_a_time(connection, "person", project, who)
+            wait_for_turn(connection, found)
             expires = now + found.lease_seconds
             held = slots.held(connection, project, who)
             names = _questions(connection, held)
@@ -99,6 +102,7 @@ class Queue:
             if repeated is not None:
                 return repeated
             project = project_of(connection, submission.project)
+            wait_for_turn(connection, project)
             item = _own(connection, submission)
             slots.lock_item(connection, item["seq"])
             self._log(connection, submission)
@@ -108,12 +112,20 @@ class Queue:
     def settle(self, project: str) -> None:
         """Give every item the free places it needs: after a change of the overlap, or of when skipped items retire."""
         with self.store.database.writing() as connection:
-            slots.settle_all(connection, project_of(connection, project))
+            found = project_of(connection, project)
+            wait_for_turn(connection, found)
+            slots.settle_all(connection, found)
+            if found.tree is not None:
+                grow_all(connection, found, self.store.database.place)
 
     def rebuild(self, project: str) -> None:
         """Make the queue of a project anew from the log, in case somebody else changed it; leases stay."""
         with self.store.database.writing() as connection:
-            slots.rebuild(connection, project_of(connection, project))
+            found = project_of(connection, project)
+            wait_for_turn(connection, found)
+            slots.rebuild(connection, found)
+            if found.tree is not None:
+                grow_all(connection, found, self.store.database.place)
 
     def items(
         self, project: str, *, purpose: Purpose | None = None, after: int = 0, limit: int = 100
@@ -130,6 +142,7 @@ class Queue:
     def _add(self, project: str, items: list[Item]) -> int:
         with self.store.database.writing() as connection:
             found = project_of(connection, project)
+            wait_for_turn(connection, found)
             for item in items:
                 _check_item(found, item)
             ids = [item.question.id for item in items]
@@ -143,6 +156,10 @@ class Queue:
             new = {item.question.id: item for item in items if item.question.id not in known}
             insert_rows(connection, ITEMS, [_item_row(project, item) for item in new.values()])
             seqs = dict(lookup(connection, select(ITEMS.c.question, ITEMS.c.seq), ITEMS.c.question, new))
+            if found.tree is not None:
+                for key in new:
+                    grow(connection, found, key, self.store.database.place)
+                return len(new)
             work = [seqs[key] for key, item in new.items() if item.purpose == "work"]
             insert_rows(connection, SLOTS, [slots.new(found, i, n) for i in work for n in range(found.overlap)])
         return len(new)
@@ -197,7 +214,9 @@ class Queue:
         expires = self.clock() + project.lease_seconds if said.event == "undo" else None
         mine = (SLOTS.c.item == item["seq"], SLOTS.c.who == said.who)
         connection.execute(update(SLOTS).where(*mine).values(state=state, expires=expires))
-        if item["purpose"] == "work":
+        if project.tree is not None:
+            grow(connection, project, said.question, self.store.database.place)
+        elif item["purpose"] == "work":
             slots.settle(connection, project, item["seq"])
 
 
@@ -245,7 +264,8 @@ def _own(connection: Connection, said: Submission) -> RowMapping:
     Raises:
         DataError: it is not in the project, or they never had it.
     """
-    had = select(1).where(SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == said.who).exists()
+    mine = (SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == said.who, SLOTS.c.state != "barred")
+    had = select(1).where(*mine).exists()
     query = select(ITEMS).where(ITEMS.c.question == said.question, ITEMS.c.project == said.project, had)
     row = connection.execute(query).mappings().first()
     if row is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..text import Group, Question
+from .tree_settings import TreeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,9 @@ class Project:
 
     overlap: how many people answer each work item. gold_share: the share of what each person sees that is gold.
     retire_after: an item that this many people skipped goes to nobody else; 0 lets it go round for ever, 1 takes
-    it out at once. lease_seconds: how long an item is kept for a person. page: whatever the page keeps with it.
+    it out at once. lease_seconds: how long an item is kept for a person. tree: of a project in which people write,
+    label and rank conversations; its items, and how many people see each, follow from the trees. page: whatever the
+    page keeps with it.
     `revision` and `guideline` (the version that is shown) are set by the store.
 
     >>> Project(id="tone", title="Tone", kinds=("comparison",), overlap=3).state
@@ -115,6 +118,7 @@ class Project:
     retire_after: int = 3
     lease_seconds: float = 900.0
     state: Literal["open", "closed"] = "open"
+    tree: TreeSettings | None = None
     page: dict[str, Any] = field(default_factory=dict)
     revision: int = 0
     guideline: int = 0

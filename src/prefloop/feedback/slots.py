@@ -1,7 +1,8 @@
 """The queue's own state: the places of each item, and who has which.
 
 A slot is `free`, `leased` (with the time it expires), `done`, `skipped`, or `lapsed`: its lease expired and somebody
-else got a place instead. The events are the truth and the slots follow them; `Queue.rebuild` makes them anew.
+else got a place instead; or it is `barred`, and says only that this person may not have the item. The events are the
+truth and the slots follow them; `Queue.rebuild` makes them anew.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from .database import insert_rows, one_at_a_time
+from .growing import people_wanted
 from .records import Project
 from .rows import latest
 from .tables import EVENTS, ITEMS, SLOTS
@@ -28,13 +30,14 @@ def lock_item(connection: Connection, item: int) -> None:
     one_at_a_time(connection, "item", str(item))
 
 
-def settle(connection: Connection, project: Project, item: int) -> None:
-    """Give an item as many free slots as it still needs: its overlap less what is leased or done."""
+def settle(connection: Connection, project: Project, item: int, *, people: int | None = None) -> None:
+    """Give an item as many free slots as it still needs: its overlap, or `people`, less what is leased or done."""
     query = select(SLOTS.c.number, SLOTS.c.state, SLOTS.c.gold).where(SLOTS.c.item == item)
     rows = connection.execute(query).all()
     states = Counter(row.state for row in rows)
-    retired = 0 < project.retire_after <= states["skipped"]
-    wanted = 0 if retired else max(0, project.overlap - states["leased"] - states["done"])
+    people = people_wanted(connection, project, item) if people is None else people
+    retired = project.tree is None and 0 < project.retire_after <= states["skipped"]
+    wanted = 0 if retired else max(0, people - states["leased"] - states["done"])
     free = [row.number for row in rows if row.state == "free"]
     if wanted < len(free):
         surplus = SLOTS.c.number.in_(free[wanted:])

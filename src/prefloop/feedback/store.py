@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, func, select
 from ..errors import DataError, PrefloopError
 from ..text import Answer, Question
 from .database import Database, insert_rows, lookup, one_at_a_time
+from .growing import refused_answers
 from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
 from .rows import Where, answer_row, event, group_rows, question_row, read_answers, read_questions
@@ -166,7 +167,13 @@ class Store:
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
-            return judgements(((asked[a.question], a) for a in read_answers(connection, where)), views)
+            answers = read_answers(connection, where)
+            refused = refused_answers(connection, answers) if name == "demonstrations" else set()
+        kept = [a for a in answers if (a.question, a.who) not in refused]
+        found = judgements(((asked[a.question], a) for a in kept), views)
+        if refused:
+            found.left_out["of trees, by the user or not accepted"] = len(refused)
+        return found
 
     def choices(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:
         """One judgement for each answer: the chosen response first, the others after it as they were."""

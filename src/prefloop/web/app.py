@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from ..errors import DataError, PrefloopError
 from ..feedback.members import EVERYBODY, Member
 from ..feedback.store import Store
-from . import label, lead
+from . import label, lead, tree
 from .desk import STATIC, Desk
 from .guard import Capped, Headed
 
@@ -38,6 +38,7 @@ def create_app(store: Store, *, secret: str, secure: bool = False) -> FastAPI:
     _ways_in(app, desk, secure)
     app.include_router(label.routes(desk))
     app.include_router(lead.routes(desk))
+    app.include_router(tree.routes(desk))
     _errors(app, desk)
     return app
 

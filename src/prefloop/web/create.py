@@ -55,7 +55,7 @@ def uploaded(name: str, content: BinaryIO) -> list[Group]:
                 file.write(block)
         try:
             rows = read_rows(str(path))
-            if rows and "prompt" in rows[0].values and "responses" in rows[0].values:
+            if rows and "prompt" in rows[0].values and ("responses" in rows[0].values or len(rows[0].values) == 1):
                 return [_group(row) for row in rows]
             return list(read_judged(str(path)).groups)
         except DataError as error:
@@ -78,7 +78,7 @@ def items(project: str, kind: str, groups: list[Group], options: dict[str, Any])
 
 
 def _group(row: Row) -> Group:
-    prompt, responses = row.values["prompt"], row.values.get("responses")
+    prompt, responses = row.values["prompt"], row.values.get("responses", [])
     if isinstance(responses, str):
         responses = json.loads(responses) if responses.lstrip().startswith("[") else [responses]
     if not isinstance(prompt, str) or not isinstance(responses, list) or not all(isinstance(r, str) for r in responses):

@@ -16,6 +16,7 @@ from ..feedback.progress import Share, progress
 from ..feedback.records import Leased, Project, Submission
 from ..feedback.rows import read_questions
 from ..feedback.tables import QUESTIONS
+from ..feedback.trees import GIVEN
 from ..text import Message, Question
 from . import render
 from .desk import Desk
@@ -160,9 +161,19 @@ def drawn(desk: Desk, question: Question, order: tuple[int, ...], template: str 
     return desk.templates.get_template(template or f"kinds/{kind.draw}.html").render(
         ask=question.options.get("ask") or kind.asks,
         turns=prompt.messages or (Message(role="user", content=prompt.text or ""),),
-        sides=[{"name": _letter(n), "text": question.group.texts[i]} for n, i in enumerate(order)],
+        sides=[
+            {"name": _letter(n), "title": _title(question, n), "text": question.group.texts[i]}
+            for n, i in enumerate(order)
+        ],
         options={**kind.options, **question.options},
     )
+
+
+def _title(question: Question, place: int) -> str:
+    """What a response is called: of a tree, it is a message or a reply."""
+    in_tree = question.parent or question.why == GIVEN
+    name = "Answer" if not in_tree else "Reply" if question.kind == "ranking" else "Message"
+    return f"{name} {_letter(place)}" if len(question.group.responses) > 1 else name
 
 
 def _letter(place: int) -> str:

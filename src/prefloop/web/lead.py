@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from ..errors import DataError
 from ..feedback.kinds import KINDS
 from ..feedback.members import EVERYBODY, ROLES, Member
 from ..feedback.progress import progress
-from ..feedback.records import Project, Stop
+from ..feedback.records import Item, Project, Stop
+from ..feedback.tree_settings import TreeSettings
+from ..text import Group
 from .board import board
 from .create import demo, items, key_of, uploaded
 from .desk import Desk
 from .label import Key, drawn
+from .tree import CONVERSATION, conversations, tree_settings
 
 LOOK = ("lead", "reviewer", "readonly")
 CHANGE = ("lead",)
@@ -68,21 +71,21 @@ def _projects(router: APIRouter, desk: Desk) -> None:
         guidelines: Long = "",
         axes: Text = "helpful, true",
         types: Text = "untrue, unclear, harmful",
+        prompts: Annotated[int, Form(ge=1, le=1_000)] = 10,
+        tree: TreeSettings = Depends(tree_settings),  # noqa: B008
         file: UploadFile | None = None,
     ) -> Response:
         """A project from a file, or from the demo where none is sent."""
         member = desk.checked(request, "", CHANGE, csrf)
         try:
-            if kind not in KINDS:
-                raise DataError(f"there is no kind `{kind}`.")
-            groups = uploaded(file.filename, file.file) if file is not None and file.filename else demo()
-            named = [a.strip() for a in (axes if kind == "rating" else types).split(",") if a.strip()]
-            options: dict[str, Any] = {"axes": {a: [1, 5] for a in named}} if kind == "rating" else {}
-            options = {"types": named} if kind == "spans" else options
-            key = key_of(title)
-            asked = list(items(key, kind, groups, options))
+            sent = uploaded(file.filename, file.file) if file is not None and file.filename else []
             stop = Stop(labels=int(labels) if labels else None)
-            made = Project(id=key, title=title, kinds=(kind,), overlap=overlap, stop=stop)
+            key = key_of(title)
+            if kind == CONVERSATION:
+                made, asked = conversations(key, title, tree, sent, prompts, stop)
+            else:
+                made = Project(id=key, title=title, kinds=(kind,), overlap=overlap, stop=stop)
+                asked = _asked(key, kind, sent or demo(), axes if kind == "rating" else types)
             desk.projects.create(made, by=member.who, guidelines=guidelines.strip())
             desk.queue.add_items(key, asked)
         except DataError as error:
@@ -114,6 +117,19 @@ def _projects(router: APIRouter, desk: Desk) -> None:
 
         named = {"Content-Disposition": 'attachment; filename="answers.jsonl"'}
         return StreamingResponse(lines(), media_type="application/jsonl", headers=named)
+
+
+def _asked(key: str, kind: str, groups: list[Group], named: str) -> list[Item]:
+    """The items of a project of one kind. `named` are the axes or the types of error, for kinds that have them.
+
+    Raises:
+        DataError: there is no such kind, or a group that cannot be asked about in this way.
+    """
+    if kind not in KINDS:
+        raise DataError(f"there is no kind `{kind}`.")
+    names = [n.strip() for n in named.split(",") if n.strip()]
+    options: dict[str, dict[str, Any]] = {"rating": {"axes": {n: [1, 5] for n in names}}, "spans": {"types": names}}
+    return list(items(key, kind, groups, options.get(kind, {})))
 
 
 def _board(desk: Desk, request: Request, project: str, link: str = "", problem: str = "") -> HTMLResponse:
