@@ -371,3 +371,45 @@ def test_ctrl_c_leaves_the_line_that_goes_on(prefloop, here, monkeypatch):
     code, out, _ = prefloop("run", "own.py:recipe", "--set", "steps=4", "--out", "out")
     assert code == 130
     assert "prefloop run own.py:recipe --set steps=4 --out out --resume" in out
+
+
+def test_what_people_said_comes_in_is_looked_at_and_goes_out(prefloop, tmp_path):
+    rows = [
+        {"prompt": "Sky?", "chosen": "Blue.", "rejected": "Green.", "who": "ada"},
+        {"prompt": "Sky?", "chosen": "Green.", "rejected": "Blue.", "who": "ben", "colour": "x"},
+        {"prompt": "Sea?"},
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    code, out, _ = prefloop("import", "pairs.jsonl", "--store", "s.sqlite", "--preview")
+    assert code == 0
+    for line in (
+        "2 rows of the format pairs become questions (1 comparison) with 2 answers.",
+        "came before: 1 prompts (1 normalised), 1 questions (1 normalised)",
+        "not kept: 1 column `colour`",
+        "bad rows: 1",
+        "  pairs.jsonl, line 3: `chosen` is missing",
+        "Nothing was written.",
+    ):
+        assert line in out
+    assert not (tmp_path / "s.sqlite").exists()
+    code, out, _ = prefloop("import", "pairs.jsonl", "--store", "s.sqlite", "--project", "sky")
+    assert (code, "1 questions and 2 answers are new in s.sqlite." in out) == (0, True)
+    code, out, _ = prefloop("export", "--store", "s.sqlite", "--out", "out.jsonl", "--project", "sky", "--pseudonyms")
+    assert (code, "2 rows are in out.jsonl." in out) == (0, True)
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["chosen"], row["who"]) for row in found] == [("Blue.", "person-1"), ("Green.", "person-2")]
+    code, out, _ = prefloop("export", "--store", "s.sqlite", "--as", "kto", "--out", "none.csv")
+    assert "left out: 2 answers to a comparison, which kto does not hold" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("import", "none.jsonl"), "none.jsonl cannot be read: No such file"),
+        (("import", "none.jsonl", "--options", "{"), "--options is no JSON"),
+        (("export", "--store", "none.sqlite"), "there is no feedback store none.sqlite"),
+        (("export", "--split", "test"), "there is no split `test`"),
+    ],
+)
+def test_a_mistake_in_what_comes_in_or_goes_out_is_named(words, says, prefloop):
+    mistake(prefloop(*words), says)

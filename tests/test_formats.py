@@ -292,3 +292,23 @@ def test_an_unknown_format_gets_the_known_ones_and_a_named_one_its_columns():
         DataError, match="has the columns colour, and the format `pairs` takes prompt, chosen, rejected"
     ):
         format_of(("colour",), "a.csv", name="pairs")
+
+
+def test_conversation_trees_keep_every_message_its_parent_and_the_ranks():
+    def messages(message):
+        yield message
+        for reply in message["replies"]:
+            yield from messages(reply)
+
+    found, questions, events = stored("oasst_100_trees.jsonl")
+    trees = rows_of("oasst_100_trees.jsonl")
+    every = {m["message_id"]: m for tree in trees for m in messages(tree["prompt"])}
+    assert (found.format, found.rows, found.problem_count, found.lost) == ("oasst", 100, 0, {})
+    assert {key: questions[key].group.texts[0] for key in every} == {key: m["text"] for key, m in every.items()}
+    assert {key: questions[key].parent for key in every} == {key: m.get("parent_id", "") for key, m in every.items()}
+    for event in events:
+        question = questions[event.question]
+        texts = [question.group.texts[i] for tier in event.value for i in tier]
+        replies = [r for r in every[question.parent]["replies"] if r.get("rank") is not None]
+        assert texts == [r["text"] for r in sorted(replies, key=lambda r: r["rank"])]
+    assert len(events) == sum(sum("rank" in r for r in m["replies"]) > 1 for m in every.values())

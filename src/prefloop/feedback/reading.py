@@ -182,14 +182,14 @@ class Reading:
         )
 
     def _identified(self, event: Event) -> Event:
-        """The event under a submission and a revision that follow from what it says and what came before it."""
+        """The event under a submission that follows from what it says and what came before it, and under a name."""
         if event.submission and event.who:
             return event
         says = [event.question, event.who, event.event, event.value, event.order, event.seconds, event.at, event.reason]
         submission = event.submission or f"import-{digest([says, self.seen.before('says', says)])}"
-        before = self.seen.before("who", event.question, event.who)
         if event.who:
-            return replace(event, submission=submission, revision=before)
+            return replace(event, submission=submission)
+        before = self.seen.before("unnamed", event.question)
         who = f"unnamed in {self.name}" + (f", {before + 1}" if before else "")
         return replace(event, submission=submission, who=who)
 

@@ -1,1 +1,1 @@
-"""Files of judged answers, in and out: one module a format."""
+"""Converters: the rows of a file, in one format each, as questions and what people said of them."""

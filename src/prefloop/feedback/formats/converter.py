@@ -23,8 +23,7 @@ class Format:
 
     columns: those that tell it from others (alternatives are parted by `|`). keeps: every column of which nothing is
     lost; what else a row has is counted as lost. convert: what one row holds. An event without `who` was said by
-    somebody whom the file does not name; one without `submission` is given the id and the revision that follow from
-    its place among the others.
+    somebody whom the file does not name; one without `submission` is given an id that follows from what it says.
     """
 
     name: str

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 
 from ...errors import DataError, nearest
-from .converter import Format
+from ..files import Row
+from . import oasst
+from .converter import Format, Said
 from .judged_rows import JUDGED, RANKED, WRITTEN
 from .label_studio import LABEL_STUDIO
 from .own import LOG
@@ -14,12 +17,23 @@ from .qa_feedback import QA_FEEDBACK
 from .tulu import TULU
 from .unjudged import BY_MODEL, LLMBAR, PROMPTS, RESPONSES
 
+
+def _tree(row: Row) -> Iterator[Said]:
+    try:
+        yield from oasst.read([json.dumps(row.values)])
+    except DataError as error:
+        raise DataError(str(error).replace("line 1", row.place, 1)) from error
+
+
+OASST = Format(name="oasst", columns=("message_tree_id", "prompt"), convert=_tree)
+"""Open Assistant's conversation trees, one in a row."""
 _BEST_FIRST = "rankings-best-first"
 
 FORMATS: Mapping[str, Format] = {
     f.name: f
     for f in (
         LOG,
+        OASST,
         LABEL_STUDIO,
         QA_FEEDBACK,
         PANDALM,
