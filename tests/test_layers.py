@@ -40,6 +40,7 @@ def graph():
 
 LAYERS = (
     {"cli"},
+    {"asking"},
     {"verify", "web"},
     {"loops"},
     {"evaluation", "recipes"},

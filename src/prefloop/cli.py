@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -17,8 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from .asking import NO_PAGE, Host, Page, PageStore, People, Port, asking, people_of, waits
 from .errors import PrefloopError, RecipeError, RunError, nearest
-from .terminal import Shown
+from .terminal import Shown, resumable
 
 if TYPE_CHECKING:
     from .loops.align import Align
@@ -59,20 +58,13 @@ def main() -> None:
         sys.exit(2)
 
 
-@contextlib.contextmanager
-def _resumable(hint: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print("\nStopped. Everything so far is kept; go on with:")
-        console.print(f"  {hint}", highlight=False, markup=False, soft_wrap=True)  # one line, to be copied
-        raise typer.Exit(130) from None
-
-
 @app.command()
 def demo(
     method: Annotated[str, typer.Option(help="How to align: ppo, rloo, grpo, dpo, raft or best-of-n.")] = "rloo",
-    people: Annotated[str, typer.Option(help="Who answers: simulated, or terminal for you.")] = "simulated",
+    people: People = "simulated",
+    store: PageStore = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
     out: Out = Path("runs/demo"),
     model: Annotated[
         str, typer.Option(help="A folder, hub id, .gguf file or wheel:NAME; `A | B` tries A, then B.")
@@ -92,18 +84,31 @@ def demo(
 
     rounds = with_changes(make(method_name=method, people=people, model=model or SMOLLM2, seed=seed), changes or [])
     given = {"--method": method, "--people": people, "--seed": seed, **({"--model": model} if model else {})}
-    _run(rounds, out, resume, sampler, _command("demo", given, out, sampler, changes))
+    page = Page(store=store, host=host, port=port)
+    _run(rounds, out, resume, sampler, _command("demo", {**given, **page.given}, out, sampler, changes), page)
 
 
 @app.command()
-def run(recipe: RecipeName, out: Out, sampler: Sampler = "local", resume: Resume = False, changes: Set = None) -> None:
+def run(
+    recipe: RecipeName,
+    out: Out,
+    people: People = "",
+    store: PageStore = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    sampler: Sampler = "local",
+    resume: Resume = False,
+    changes: Set = None,
+) -> None:
     """Run a recipe: a published method, one of your own, or a run folder's recipe.yaml.
 
     Example: `prefloop run rloo --set score.reward=my_reward.py:cheerful --set steps=50 --out runs/mine`
     """
     from .loops.find import find
 
-    _run(find(recipe, changes or []), out, resume, sampler, _command("run", {"": recipe}, out, sampler, changes))
+    value, page = asking(find(recipe, changes or []), people), Page(store=store, host=host, port=port)
+    given = {"": recipe, **({"--people": people} if people else {}), **page.given}
+    _run(value, out, resume, sampler, _command("run", given, out, sampler, changes), page)
 
 
 @app.command()
@@ -148,24 +153,22 @@ def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes:
     return shlex.join(["prefloop", *(str(word) for pair in options for word in pair if word != "")])
 
 
-def _run(value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str) -> None:
-    from .feedback.terminal import Terminal
+def _run(
+    value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str, page: Page = NO_PAGE
+) -> None:
     from .loops.align import Align
     from .loops.rounds import Rounds
     from .loops.run import run
     from .sampling.local import LocalGenerator
     from .sampling.vllm import VllmGenerator
 
-    people = None
-    if isinstance(value, Rounds) and value.people == "terminal":
-        people = Terminal(who=os.environ.get("USER") or "you", console=console, seed=value.seed)
-    with _resumable(f"{command} --resume"):
+    with resumable(console, f"{command} --resume"), people_of(value, page, out.name, console) as (people, seen):
         result = run(
             value,
             out=out,
             resume=resume,
             people=people,
-            progress=Shown(console),
+            progress=seen,
             sampler=LocalGenerator if sampler == "local" else partial(VllmGenerator, server=sampler),
             command=command,
         )
@@ -209,7 +212,9 @@ def explain(recipe: RecipeName, changes: Set = None) -> None:
     from .planning import plan
     from .roles import model_of
 
-    for one in recipes_in(find(recipe, changes or [])):
+    found = find(recipe, changes or [])
+    console.print(waits(found), end="", highlight=False)
+    for one in recipes_in(found):
         needs = plan(one)
         console.print(f"\n[bold]{one.name}[/]  {_escaped(one.summary)}\n{_escaped(one.paper)}", highlight=False)
         console.print(

@@ -112,22 +112,24 @@ def read_questions(connection: Connection, where: Where) -> dict[str, Question]:
     }
 
 
-def latest(*columns: Any) -> Select[Any]:
-    """The last event of each person on each question."""
+def latest(*columns: Any, until: int | None = None) -> Select[Any]:
+    """The last event of each person on each question; with `until`, as the log was after the event of that number."""
     later = EVENTS.alias()
     same = and_(later.c.question == EVENTS.c.question, later.c.who == EVENTS.c.who)
     overruled = exists().where(same, later.c.revision > EVENTS.c.revision)
-    return select(*columns).select_from(EVENTS).where(~overruled)
+    if until is None:
+        return select(*columns).select_from(EVENTS).where(~overruled)
+    return select(*columns).select_from(EVENTS).where(~overruled.where(later.c.seq <= until), EVENTS.c.seq <= until)
 
 
-def standing() -> Select[Any]:
+def standing(*, until: int | None = None) -> Select[Any]:
     """The events that stand: the last thing each person did with each question, where that was to answer it."""
-    return latest(EVENTS).where(EVENTS.c.event == "answer")
+    return latest(EVENTS, until=until).where(EVENTS.c.event == "answer")
 
 
-def read_answers(connection: Connection, where: Where) -> list[Answer]:
+def read_answers(connection: Connection, where: Where, *, until: int | None = None) -> list[Answer]:
     """The standing answers to the questions that meet the conditions, by question and then by name."""
-    query = standing().join(QUESTIONS).where(*where).order_by(QUESTIONS.c.seq, EVENTS.c.who)
+    query = standing(until=until).join(QUESTIONS).where(*where).order_by(QUESTIONS.c.seq, EVENTS.c.who)
     return [answer(row) for row in connection.execute(query).mappings()]
 
 

@@ -62,6 +62,13 @@ def live(connection: Connection, project: str, now: float) -> int:
     return int(connection.execute(query.where(*where)).scalar_one())
 
 
+def unanswered(connection: Connection, project: str) -> int:
+    """How many places of work items wait for an answer: those that are free, and those that somebody has."""
+    query = _hinted(select(func.count()).select_from(SLOTS), "slots_open")
+    where = (SLOTS.c.project == project, SLOTS.c.state.in_(("free", "leased")), ~SLOTS.c.gold)
+    return int(connection.execute(query.where(*where)).scalar_one())
+
+
 def renew(connection: Connection, item: int, who: str, expires: float) -> None:
     """Keep an item longer for who has it."""
     mine = (SLOTS.c.item == item, SLOTS.c.who == who)
