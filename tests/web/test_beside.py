@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -263,7 +262,7 @@ def test_text_that_no_store_holds_is_asked_about_all_the_same(folder, prompts, t
     class Strange(LocalGenerator):
         def sample(self, *args, **options):
             groups = super().sample(*args, **options)
-            strange = [f"\0<script>{n}</script>\ud800" for n in range(4)]
+            strange = [f"\0<script>{n}</script>\0" for n in range(4)]
             return [
                 replace(g, responses=tuple(replace(r, text=t) for r, t in zip(g.responses, strange, strict=False)))
                 for g in groups
@@ -322,19 +321,26 @@ class Process:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         self.said, self.linked = [], threading.Event()
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reading = threading.Thread(target=self._read, daemon=True)
+        self.reading.start()
 
     def _read(self):
-        for line in self.process.stdout:
-            self.said.append(line)
-            if "Both links" in line:
-                self.linked.set()
+        with self.process.stdout as lines:
+            for line in lines:
+                self.said.append(line)
+                if "Both links" in line:
+                    self.linked.set()
 
     links = Heard.links
 
     def end(self, number):
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.wait()
+
+    def wait(self):
+        code = self.process.wait(120)
+        self.reading.join(10)
+        return code
 
 
 def test_a_run_that_is_stopped_or_killed_while_people_answer_goes_on_with_all_they_said(folder, prompts, tmp_path):
@@ -359,7 +365,6 @@ def test_a_run_that_is_stopped_or_killed_while_people_answer_goes_on_with_all_th
 
         answer(2)
         assert stopped.end(signal.SIGINT) == 130
-        time.sleep(0.2)
         said = "".join(stopped.said)
         assert f"prefloop run {tmp_path / 'loop.yaml'} --people browser --port {port} --out {out} --resume" in said
         killed = Process(*words, "--resume")
@@ -369,7 +374,7 @@ def test_a_run_that_is_stopped_or_killed_while_people_answer_goes_on_with_all_th
         going = Process(*words, "--resume")
         assert going.links
         answer(3)
-        assert going.process.wait(120) == 0, "".join(going.said)
+        assert going.wait() == 0, "".join(going.said)
     with Store.open(out / "feedback.sqlite") as store:
         events = list(store.events())
     assert [e.who for e in events] == ["ada"] * 8
