@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -105,8 +106,14 @@ def people_of(value: Any, page: Page, named: str, console: Console) -> Iterator[
         from .web.beside import beside
     except ImportError as error:
         raise RunError(f"the page needs {error.name}, which is not installed: pip install 'prefloop[web]'.") from error
-    folder = cache() / "label"
     with beside(
-        value, named=named, where=page.store, host=page.host, port=page.port, secrets_in=folder, progress=shown
+        value,
+        named=named,
+        where=page.store,
+        host=page.host,
+        port=page.port,
+        secrets_in=cache() / "label",
+        progress=shown,
+        say=partial(console.print, highlight=False, markup=False, soft_wrap=True),
     ) as hired:
         yield hired

@@ -113,7 +113,7 @@ def joined(client, token, who):
 @contextmanager
 def served(rounds, out, heard, where=""):
     given = {"named": out.name, "where": str(where), "host": "127.0.0.1", "port": 0, "secrets_in": out.parent / "keys"}
-    with beside(rounds, progress=heard, poll=0.02, **given) as (people, watched):
+    with beside(rounds, progress=heard, say=heard.say, poll=0.02, **given) as (people, watched):
         yield people, watched
 
 
@@ -161,7 +161,7 @@ def test_with_a_share_the_rest_comes_while_the_policy_learns_and_joins_the_next_
     go(rounds, tmp_path / "run", heard, where=where)  # round 2 waits for nobody: 8 of 16 labels are there
     rows = [(r["labels"], r["learnt"], r["late"]) for r in told(tmp_path / "run")["rounds"]]
     assert rows == [(8, 4, 4), (0, 8, 0)]
-    assert "round 1 learns from 4 of 8 labels; later ones are kept for the next fit." in heard.said
+    assert "round 1 learns with 4 of 8 labels there; the others are kept for a later fit." in heard.said
     report = (tmp_path / "run" / "report.html").read_text()
     assert re.search(r"of these, after it learnt</th><td>4</td><td>0</td>", report)
 
@@ -285,7 +285,14 @@ def test_a_port_that_is_taken_is_named_before_anything_loads(folder, prompts, tm
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        given = {"named": "x", "where": "", "host": "127.0.0.1", "secrets_in": tmp_path, "progress": Silent()}
+        given = {
+            "named": "x",
+            "where": "",
+            "host": "127.0.0.1",
+            "secrets_in": tmp_path,
+            "progress": Silent(),
+            "say": print,
+        }
         with (
             pytest.raises(RunError, match=rf"port {port} of 127.0.0.1 .*choose another with --port"),
             beside(asked_on_a_page(folder, prompts), port=port, **given),

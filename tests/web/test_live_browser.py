@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from asked_here import invite, project
 from serve import served
+from test_live import RULE, took
 
 from prefloop.feedback.browser import Coming
 from prefloop.loops.progress import Silent
 from prefloop.web.app import create_app
 from prefloop.web.watched import Watched
-from test_live import RULE, took
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
 CHROMIUM = os.environ.get("PREFLOOP_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

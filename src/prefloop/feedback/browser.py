@@ -85,7 +85,7 @@ class Browser:
                 self.say(_still(coming, usable, self.wait.least * number, waited))
             self.sleep(self.poll)
         if come < asked:
-            self.say(f"round {number} learns from {come} of {asked} labels; later ones are kept for the next fit.")
+            self.say(f"round {number} learns with {come} of {asked} labels there; the others are kept for a later fit.")
 
     def coming(self) -> Coming:
         """How far the labels are: an item that was skipped away, and all of a closed project, is waited for no more."""

@@ -34,6 +34,9 @@ LEAD = "lead"
 NOTE = "project"
 """The note in a run's store that says in which project of the page it asks."""
 FETCH = 2.0
+"""Seconds between two copies from a page's own store into the run's."""
+GUIDELINES = "The model was given this task:\n\n> {task}\n\nPrefer the answer that does it better."
+"""What people are told at first; the lead writes more."""
 
 
 @contextlib.contextmanager
@@ -46,6 +49,7 @@ def beside(
     port: int,
     secrets_in: Path,
     progress: Progress,
+    say: Callable[[str], None],
     poll: float = 1.0,
 ) -> Iterator[tuple[Hire, Watched]]:
     """The people of a run on a page that is served while this is entered, and the progress that the page shows.
@@ -58,6 +62,7 @@ def beside(
         port: 0 takes a free one.
         secrets_in: the folder where the secret that signs the cookies is kept.
         progress: who else is told how the run goes.
+        say: is told the links, each in a line that must not be broken.
         poll: seconds between two looks for new answers.
 
     Raises:
@@ -78,7 +83,7 @@ def beside(
             closing.enter_context(_served(app, listening))
             if page is not store:
                 closing.enter_context(_fetching(people))
-            _links(Members(page), project, _address(host, listening), watched.say)
+            _links(Members(page), project, _address(host, listening), say)
             return people
 
         yield hire, watched
@@ -93,7 +98,7 @@ def _project(rounds: Rounds, store: Store, page: Store, named: str) -> str:
         store.add_note(NOTE, project)
     made = Project(id=project, title=rounds.title, kinds=("comparison", "choice"), retire_after=1)
     if project not in {p.id for p in Projects(page).all()}:
-        Projects(page).create(made, by="prefloop run", guidelines=rounds.task)
+        Projects(page).create(made, by="prefloop run", guidelines=GUIDELINES.format(task=rounds.task))
     return project
 
 

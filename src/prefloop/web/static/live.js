@@ -43,7 +43,7 @@ async function ask() {
   try {
     const answer = await fetch(`${location.pathname}.json?after=${last}`, { headers: { Accept: "application/json" } });
     const told = await answer.json();
-    if (!answer.ok) throw new Error(told.detail);
+    if (!answer.ok) throw new Error(` (${told.detail})`);
     tell(told.now);
     last = told.samples.at(-1)?.number ?? last;
     held = [...held, ...told.samples].slice(-KEPT);
@@ -52,7 +52,8 @@ async function ask() {
     away = false;
   } catch (error) {
     away = true;
-    say(`The run does not answer: it has ended, or was stopped. Every label is kept. (${error.message})`);
+    const why = error instanceof TypeError ? "" : error.message; // a TypeError is a network without an answer
+    say(`The run does not answer: it has ended, or was stopped. Every label is kept.${why}`);
   }
   setTimeout(ask, EVERY);
 }
