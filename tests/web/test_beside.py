@@ -15,12 +15,15 @@ import pytest
 from visitor import Visitor
 
 from prefloop.errors import DataError, RunError
+from prefloop.feedback.projects import Projects
 from prefloop.feedback.queue import Queue
 from prefloop.feedback.records import Item
 from prefloop.feedback.store import Store
 from prefloop.feedback.waiting import Wait
 from prefloop.loops.progress import Silent
 from prefloop.loops.run import run
+from prefloop.recipe_file import dump
+from prefloop.sampling.local import LocalGenerator
 from prefloop.web.beside import beside
 from small import PROMPTS, small
 
@@ -110,6 +113,13 @@ def joined(client, token, who):
     return made
 
 
+def leased(visitor):
+    """What comes next, once the round has put its questions."""
+    while "lease" not in (got := visitor.next()):
+        threading.Event().wait(0.05)
+    return got
+
+
 @contextmanager
 def served(rounds, out, heard, where=""):
     given = {"named": out.name, "where": str(where), "host": "127.0.0.1", "port": 0, "secrets_in": out.parent / "keys"}
@@ -166,6 +176,25 @@ def test_with_a_share_the_rest_comes_while_the_policy_learns_and_joins_the_next_
     assert re.search(r"of these, after it learnt</th><td>4</td><td>0</td>", report)
 
 
+def test_a_fit_that_is_stopped_goes_on_with_the_labels_it_began_with(folder, prompts, tmp_path):
+    rounds, out = asked_on_a_page(folder, prompts, judged=0, rounds=1, wait=Wait(share=0.5)), tmp_path / "run"
+
+    def stop():
+        raise MemoryError
+
+    heard = Heard(round_1_reward_model=stop)
+    Annotator(heard, "ada", most=4)
+    with pytest.raises(MemoryError):
+        go(rounds, out, heard)
+    heard = Heard()
+    heard.at["round_1_reward_model"] = lambda: Annotator(heard, "cleo", most=4).join(60)
+    go(rounds, out, heard, resume=True)
+    (row,) = told(out)["rounds"]
+    assert (row["labels"], row["learnt"], row["late"]) == (8, 4, 4)
+    steps = [m for m in map(json.loads, (out / "metrics.jsonl").read_text().splitlines()) if m["stage"] == "1/reward"]
+    assert len(steps) == -(-rounds.reward.epochs * 4 // rounds.reward.batch)
+
+
 def test_asynchronously_a_round_learns_from_what_there_is(folder, prompts, tmp_path):
     rounds = asked_on_a_page(folder, prompts, judged=0, wait=Wait(share=0.0, least=2))
     heard = Heard(round_2_sample=lambda: Annotator(heard, "ben", most=3).join(60))
@@ -197,25 +226,26 @@ def test_after_so_many_minutes_a_round_learns_from_what_there_is_and_says_so_whe
     assert told(tmp_path / "run")["rounds"][0]["learnt"] >= 1
 
 
-def test_what_was_skipped_and_a_closed_project_are_waited_for_no_more(folder, prompts, tmp_path):
-    from prefloop.feedback.projects import Projects
-
+@pytest.mark.parametrize("how", ["skipped", "closed"])
+def test_what_was_skipped_and_a_closed_project_are_waited_for_no_more(folder, prompts, tmp_path, how):
     rounds = asked_on_a_page(folder, prompts, judged=0, rounds=1)
     heard, out = Heard(), tmp_path / "run"
 
     def person():
         address, token = heard.links[1]
-        with httpx.Client(base_url=address, follow_redirects=True) as client:
+        with (
+            httpx.Client(base_url=address, follow_redirects=True) as client,
+            Store.open(out / "feedback.sqlite") as store,
+        ):
             visitor = joined(client, token, "ada")
-            for number in range(4):
-                got = visitor.next()
-                if number < 2:
-                    visitor.say(got["lease"], event="skip", reason="broken")
-                else:
-                    visitor.say(got["lease"], {"better": 0, "strength": 1} if got["kind"] == "comparison" else 0)
-        with Store.open(out / "feedback.sqlite") as store:
-            projects = Projects(store)
-            projects.change(replace(projects.get(visitor.kind), state="closed"), by="lee")
+            for number in range(8 if how == "skipped" else 2):
+                got = leased(visitor)
+                value = {"better": 0, "strength": 1} if got["kind"] == "comparison" else 0
+                skip = {"event": "skip", "reason": "broken"}
+                visitor.say(got["lease"], **({"value": value} if number < 2 else skip))
+            if how == "closed":
+                projects = Projects(store)
+                projects.change(replace(projects.get(visitor.kind), state="closed"), by="lee")
 
     threading.Thread(target=person, daemon=True).start()
     go(rounds, out, heard)
@@ -223,8 +253,6 @@ def test_what_was_skipped_and_a_closed_project_are_waited_for_no_more(folder, pr
 
 
 def test_several_people_an_undo_and_gold_work_as_on_the_page(folder, prompts, tmp_path, where):
-    from prefloop.feedback.projects import Projects
-
     rounds, out = asked_on_a_page(folder, prompts, judged=0, rounds=1), tmp_path / "run"
     heard = Heard()
 
@@ -233,13 +261,12 @@ def test_several_people_an_undo_and_gold_work_as_on_the_page(folder, prompts, tm
         page = where or out / "feedback.sqlite"
         with httpx.Client(base_url=address, follow_redirects=True) as client, Store.open(page) as store:
             visitor = joined(client, token, "ada")
-            projects = Projects(store)
+            got, projects = leased(visitor), Projects(store)
             projects.change(replace(projects.get(visitor.kind), overlap=2, gold_share=0.3), by="lee")
             Queue(store).settle(visitor.kind)
             ((_, first),) = Queue(store).items(visitor.kind, limit=1)
             gold = replace(first.question, id="gold-1")
             Queue(store).add_items(visitor.kind, [Item(question=gold, purpose="gold", expected=0)])
-            got = visitor.next()
             lease = visitor.say(got["lease"], 1).json()["lease"]
             lease = visitor.say(lease, event="undo").json()["lease"]
             assert visitor.say(lease, 0).json()["revision"] == 2
@@ -257,8 +284,6 @@ def test_several_people_an_undo_and_gold_work_as_on_the_page(folder, prompts, tm
 
 
 def test_text_that_no_store_holds_is_asked_about_all_the_same(folder, prompts, tmp_path):
-    from prefloop.sampling.local import LocalGenerator
-
     class Strange(LocalGenerator):
         def sample(self, *args, **options):
             groups = super().sample(*args, **options)
@@ -351,8 +376,6 @@ class Process:
 
 
 def test_a_run_that_is_stopped_or_killed_while_people_answer_goes_on_with_all_they_said(folder, prompts, tmp_path):
-    from prefloop.recipe_file import dump
-
     rounds, out = asked_on_a_page(folder, prompts, judged=0, rounds=1), tmp_path / "run"
     (tmp_path / "loop.yaml").write_text(dump(rounds), encoding="utf-8")
     with socket.socket() as free:
@@ -366,7 +389,7 @@ def test_a_run_that_is_stopped_or_killed_while_people_answer_goes_on_with_all_th
 
         def answer(times):
             for _ in range(times):
-                got = visitor.next()
+                got = leased(visitor)
                 value = {"better": 0, "strength": 1} if got["kind"] == "comparison" else 0
                 assert visitor.say(got["lease"], value).status_code == 200
 
