@@ -34,7 +34,7 @@ def test_a_round_learns_when_the_rule_says_so(wait, state, over):
     assert wait.over(**{"round": 1, **state}) is over
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.7, 0.9])
+@pytest.mark.parametrize("share", [0.07, 0.14, 0.55, 0.9])
 def test_a_share_of_a_whole_number_is_no_label_more(share):
     assert Wait(share=share).wanted(100) == round(100 * share)
 

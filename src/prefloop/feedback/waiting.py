@@ -58,7 +58,7 @@ class Wait:
         >>> Wait(share=0.9).wanted(11)
         10
         """
-        return math.ceil(self.share * asked - 1e-9)  # 0.9 of 10 is 9, though the product is a little more
+        return math.ceil(self.share * asked - 1e-9)  # 0.55 of 100 is 55, though the product is a little more
 
     @property
     def told(self) -> str:
