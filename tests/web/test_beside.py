@@ -180,15 +180,14 @@ def test_a_fit_that_is_stopped_goes_on_with_the_labels_it_began_with(folder, pro
     rounds, out = asked_on_a_page(folder, prompts, judged=0, rounds=1, wait=Wait(share=0.5)), tmp_path / "run"
 
     def stop():
+        Annotator(heard, "cleo", most=4).join(60)
         raise MemoryError
 
     heard = Heard(round_1_reward_model=stop)
     Annotator(heard, "ada", most=4)
     with pytest.raises(MemoryError):
         go(rounds, out, heard)
-    heard = Heard()
-    heard.at["round_1_reward_model"] = lambda: Annotator(heard, "cleo", most=4).join(60)
-    go(rounds, out, heard, resume=True)
+    go(rounds, out, Heard(), resume=True)
     (row,) = told(out)["rounds"]
     assert (row["labels"], row["learnt"], row["late"]) == (8, 4, 4)
     steps = [m for m in map(json.loads, (out / "metrics.jsonl").read_text().splitlines()) if m["stage"] == "1/reward"]
