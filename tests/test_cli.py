@@ -9,8 +9,11 @@ import transformers
 
 import tiny
 from prefloop.cli import app, main
+from prefloop.cli.asking import asking
 from prefloop.feedback.store import Store
+from prefloop.loops.demo import demo
 from prefloop.recipe import Family
+from prefloop.recipe_file import dump
 from prefloop.text import Answer, Group, Prompt, Question, Response
 from small import PROMPTS
 
@@ -133,6 +136,20 @@ def test_explain_needs_no_model(prefloop):
     assert code == 0
     assert "kway_choice" in out
     assert "rloo" in out
+
+
+def test_explain_says_how_long_a_round_waits_for_people(prefloop, tmp_path):
+    (tmp_path / "asked.yaml").write_text(dump(demo(people="browser")))
+    code, out, _ = prefloop("explain", "asked.yaml", "--set", "wait.share=0.9")
+    assert code == 0
+    assert out.startswith("A round learns when 90 % of the labels asked for so far have come.")
+    assert "A round learns" not in prefloop("explain", "demo")[1]
+
+
+def test_real_people_have_no_known_taste():
+    asked = asking(demo(), "browser")
+    assert (asked.people, asked.gold, asked.gold_scale) == ("browser", None, "")
+    assert asking(demo(), "simulated") == demo() == asking(demo(), "")
 
 
 def test_sample_continues_a_prompt_as_often_as_asked(prefloop, folder):
@@ -279,6 +296,12 @@ def mistake(result, *says):
         (("run", "rlo", "--out", "x"), "`rlo` is no recipe. Did you mean `rloo`?"),
         (("demo", "--method", "rlo", "--out", "x"), "the demo has no method `rlo`. Did you mean `rloo`?"),
         (("demo", "--people", "strangers", "--out", "x"), "not `strangers`"),
+        (("run", "dpo", "--people", "browser", "--out", "x"), "this recipe asks nobody: --people is for a whole loop"),
+        (
+            ("run", "demo", "--people", "strangers", "--out", "x"),
+            "--people is `terminal` or `browser`, not `strangers`",
+        ),
+        (("demo", "--people", "browser", "--set", "wait.share=2", "--out", "x"), "`share` is from 0 to 1"),
         (("demo", "--model", "/no/such/folder", "--out", "x"), "`/no/such/folder` is no folder here"),
         (("demo", "--set", "rounds=two", "--out", "x"), "`rounds` of Rounds is 'two': it takes int"),
         (("explain", "ppo", "--set", "derive.0.bta=1"), "`kl_in_reward` has no knob `bta`. Did you mean `beta`?"),

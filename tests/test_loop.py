@@ -13,6 +13,7 @@ import transformers
 from rich.console import Console
 from safetensors.torch import load_file
 
+from prefloop.binding import bind
 from prefloop.cli import main
 from prefloop.evaluation.summary import Summary
 from prefloop.feedback.store import Store
@@ -21,7 +22,7 @@ from prefloop.loops import run as running
 from prefloop.loops.demo import METHODS
 from prefloop.loops.progress import Silent
 from prefloop.loops.run import run
-from small import PROMPTS, letters, small
+from small import PROMPTS, cheerful, letters, small
 
 LEFT = ("report.html", "summary.json", "metrics.jsonl", "recipe.yaml", "feedback.sqlite", "policy", "reward")
 
@@ -160,6 +161,33 @@ def test_a_recipe_written_by_a_run_gives_the_same_figures_when_it_is_run_again(r
     assert end.value.code == 0
     assert figures(tmp_path / "again") == figures(rloo)
     assert records(tmp_path / "again") == records(rloo)
+
+
+class Steps(Silent):
+    """Keeps what the steps of a policy hand out."""
+
+    def __init__(self):
+        self.seen = []
+
+    def step(self, step, metrics, groups, rewards):
+        self.seen.append((step, groups, rewards))
+
+
+def test_every_step_hands_out_what_the_policy_wrote_and_what_each_answer_was_paid(folder, prompts, tmp_path):
+    recipe = replace(small(folder, prompts).policy, score={"reward": bind(cheerful)}, prompts=str(prompts))
+    steps = Steps()
+    run(recipe, out=tmp_path / "run", progress=steps)
+    assert [step for step, _, _ in steps.seen] == [0, 1, 2]
+    for _, groups, rewards in steps.seen:
+        assert rewards == [[cheerful(g.prompt.text, t) for t in g.texts] for g in groups]
+    assert len({x for _, _, rewards in steps.seen for row in rewards for x in row}) > 1
+
+
+def test_where_a_selection_comes_between_nobody_says_what_an_answer_was_paid(folder, prompts, tmp_path):
+    recipe = replace(small(folder, prompts, "raft").policy, score={"reward": bind(cheerful)}, prompts=str(prompts))
+    steps = Steps()
+    run(recipe, out=tmp_path / "run", progress=steps)
+    assert [rewards for _, _, rewards in steps.seen] == [[], [], []]
 
 
 class Interrupting(Silent):

@@ -23,7 +23,7 @@ def test_every_published_method_comes_back_from_yaml_as_it_was(name):
 
 
 @pytest.mark.parametrize("name", list(METHODS))
-@pytest.mark.parametrize("people", ["simulated", "terminal"])
+@pytest.mark.parametrize("people", ["simulated", "terminal", "browser"])
 def test_the_demo_comes_back_from_yaml_as_it_was(name, people):
     assert back(demo(method_name=name, people=people, seed=3)) == demo(method_name=name, people=people, seed=3)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,6 +17,19 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from .text import Group
+
+
+@contextlib.contextmanager
+def resumable(console: Console, command: str) -> Iterator[None]:
+    """Say after Ctrl-C by which command a run goes on, and end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("\nStopped. Everything so far is kept; go on with:")
+        console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)  # one line, to be copied
+        raise typer.Exit(130) from None
 
 
 class Shown:
@@ -49,6 +63,11 @@ class Shown:
         )
         with Progress(*columns, console=self.console) as shown:
             yield _Bar(shown, shown.add_task(title, total=total, note=""))
+
+    def step(
+        self, step: int, metrics: Mapping[str, float], groups: Sequence[Group], rewards: Sequence[Sequence[float]]
+    ) -> None:
+        """See `Progress.step`. The bar says what there is to say of a step."""
 
 
 class _Bar:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["end", "length", "stop"]
@@ -138,3 +141,12 @@ class Answer:
     at: float
     guideline: int = 0
     revision: int = 0
+
+
+def storable(text: str) -> str:
+    """The text as every database and page can hold it: U+FFFD for NUL and for half of a surrogate pair.
+
+    >>> storable("a" + chr(0) + chr(0xD800)) == "a" + 2 * chr(0xFFFD)
+    True
+    """
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import RecipeError, nearest
 from ..terminal import Shown
+from .asking import waits
 from .shared import RecipeName, Set, console, escaped, table
 
 
@@ -22,7 +23,9 @@ def explain(recipe: RecipeName, changes: Set = None) -> None:
     from ..planning import plan
     from ..roles import model_of
 
-    for one in recipes_in(find(recipe, changes or [])):
+    found = find(recipe, changes or [])
+    console.print(waits(found), end="", highlight=False)
+    for one in recipes_in(found):
         needs = plan(one)
         console.print(f"\n[bold]{one.name}[/]  {escaped(one.summary)}\n{escaped(one.paper)}", highlight=False)
         console.print(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shlex
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RecipeError
-from ..terminal import Shown
+from ..terminal import resumable
+from .asking import NO_PAGE, Host, Page, PageStore, People, Port, asking, people_of
 from .shared import Out, RecipeName, Resume, Sampler, Set, console, table
 
 if TYPE_CHECKING:
@@ -25,7 +23,10 @@ if TYPE_CHECKING:
 
 def demo(
     method: Annotated[str, typer.Option(help="How to align: ppo, rloo, grpo, dpo, raft or best-of-n.")] = "rloo",
-    people: Annotated[str, typer.Option(help="Who answers: simulated, or terminal for you.")] = "simulated",
+    people: People = "simulated",
+    store: PageStore = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
     out: Out = Path("runs/demo"),
     model: Annotated[
         str, typer.Option(help="A folder, hub id, .gguf file or wheel:NAME; `A | B` tries A, then B.")
@@ -45,17 +46,30 @@ def demo(
 
     rounds = with_changes(make(method_name=method, people=people, model=model or SMOLLM2, seed=seed), changes or [])
     given = {"--method": method, "--people": people, "--seed": seed, **({"--model": model} if model else {})}
-    _run(rounds, out, resume, sampler, _command("demo", given, out, sampler, changes))
+    page = Page(store=store, host=host, port=port)
+    _run(rounds, out, resume, sampler, _command("demo", {**given, **page.given}, out, sampler, changes), page)
 
 
-def run(recipe: RecipeName, out: Out, sampler: Sampler = "local", resume: Resume = False, changes: Set = None) -> None:
+def run(
+    recipe: RecipeName,
+    out: Out,
+    people: People = "",
+    store: PageStore = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    sampler: Sampler = "local",
+    resume: Resume = False,
+    changes: Set = None,
+) -> None:
     """Run a recipe: a published method, one of your own, or a run folder's recipe.yaml.
 
     Example: `prefloop run rloo --set score.reward=my_reward.py:cheerful --set steps=50 --out runs/mine`
     """
     from ..loops.find import find
 
-    _run(find(recipe, changes or []), out, resume, sampler, _command("run", {"": recipe}, out, sampler, changes))
+    value, page = asking(find(recipe, changes or []), people), Page(store=store, host=host, port=port)
+    given = {"": recipe, **({"--people": people} if people else {}), **page.given}
+    _run(value, out, resume, sampler, _command("run", given, out, sampler, changes), page)
 
 
 def align(
@@ -99,24 +113,22 @@ def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes:
     return shlex.join(["prefloop", *(str(word) for pair in options for word in pair if word != "")])
 
 
-def _run(value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str) -> None:
-    from ..feedback.terminal import Terminal
+def _run(
+    value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str, page: Page = NO_PAGE
+) -> None:
     from ..loops.align import Align
     from ..loops.rounds import Rounds
     from ..loops.run import run
     from ..sampling.local import LocalGenerator
     from ..sampling.vllm import VllmGenerator
 
-    people = None
-    if isinstance(value, Rounds) and value.people == "terminal":
-        people = Terminal(who=os.environ.get("USER") or "you", console=console, seed=value.seed)
-    with _resumable(f"{command} --resume"):
+    with resumable(console, f"{command} --resume"), people_of(value, page, out.name, console) as (people, seen):
         result = run(
             value,
             out=out,
             resume=resume,
             people=people,
-            progress=Shown(console),
+            progress=seen,
             sampler=LocalGenerator if sampler == "local" else partial(VllmGenerator, server=sampler),
             command=command,
         )
@@ -133,16 +145,6 @@ def _run(value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, 
         if isinstance(value, Align):
             _show(value, out)
         console.print(f"{len(result.metrics)} steps; the trained models are in {out}", highlight=False, soft_wrap=True)
-
-
-@contextlib.contextmanager
-def _resumable(hint: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.print("\nStopped. Everything so far is kept; go on with:")
-        console.print(f"  {hint}", highlight=False, markup=False, soft_wrap=True)  # one line, to be copied
-        raise typer.Exit(130) from None
 
 
 def _show(align: Align, out: Path) -> None:

@@ -39,7 +39,10 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One turn of the loop. `labels` are the answers that round added.
+    """One turn of the loop. `labels` are the answers to what that round asked.
+
+    `learnt` are the answers, of all rounds so far, that its reward model was fitted to; `late` those of `labels` that
+    came or changed after that, which a later round learnt from.
 
     `accuracy` is the reward model's on held-out answers; `agreement` is how often the people agree with each other on
     them, and so about what any model can reach; `longest` is what picking the longest response gets, and `chance` what
@@ -54,6 +57,8 @@ class Round:
     chance: float
     gold: Interval | None = None
     kl: Interval | None = None
+    learnt: int | None = None
+    late: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +139,8 @@ class Costs:
 class Summary:
     """Everything a report shows.
 
-    `gold_scale` says in a few words what the gold score is; `people` who answered. `curves` are learning curves by
+    `gold_scale` says in a few words what the gold score is; `people` who answered, and `wait` how long each round
+    waited for them, where they answered in their own time. `curves` are learning curves by
     name; those named in `charts.CURVES` get its titles and units. `files` is path -> what it holds.
     """
 
@@ -160,6 +166,7 @@ class Summary:
     costs: Costs
     command: str
     files: dict[str, str] = field(default_factory=dict)
+    wait: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain values. JSON has no NaN: a number that is not finite becomes null."""

@@ -136,17 +136,23 @@ def in_order_of(project: str) -> ColumnElement[bool]:
     return func.coalesce(EVENTS.c.project, "") == project
 
 
-def latest(*columns: Any) -> Select[Any]:
-    """The last thing each person did with each question; that they adjudicated it is no such thing."""
+def latest(*columns: Any, until: int | None = None) -> Select[Any]:
+    """The last thing each person did with each question; that they adjudicated it is no such thing.
+
+    With `until`, as the log was after the event of that number.
+    """
     later = EVENTS.alias()
     same = and_(later.c.question == EVENTS.c.question, later.c.who == EVENTS.c.who, later.c.event != ADJUDICATION)
     overruled = exists().where(same, later.c.revision > EVENTS.c.revision)
-    return select(*columns).select_from(EVENTS).where(~overruled, EVENTS.c.event != ADJUDICATION)
+    said = select(*columns).select_from(EVENTS).where(EVENTS.c.event != ADJUDICATION)
+    if until is None:
+        return said.where(~overruled)
+    return said.where(~overruled.where(later.c.seq <= until), EVENTS.c.seq <= until)
 
 
-def standing() -> Select[Any]:
+def standing(*, until: int | None = None) -> Select[Any]:
     """The events that stand: the last thing each person did with each question, where that was to answer it."""
-    return latest(EVENTS).where(EVENTS.c.event == "answer")
+    return latest(EVENTS, until=until).where(EVENTS.c.event == "answer")
 
 
 def next_revision(connection: Connection, question: str, who: str) -> int:
@@ -156,9 +162,9 @@ def next_revision(connection: Connection, question: str, who: str) -> int:
     return 0 if last is None else int(last) + 1
 
 
-def read_answers(connection: Connection, where: Where) -> list[Answer]:
+def read_answers(connection: Connection, where: Where, *, until: int | None = None) -> list[Answer]:
     """The standing answers to the questions that meet the conditions, by question and then by name."""
-    query = standing().join(QUESTIONS).where(*where).order_by(QUESTIONS.c.seq, EVENTS.c.who)
+    query = standing(until=until).join(QUESTIONS).where(*where).order_by(QUESTIONS.c.seq, EVENTS.c.who)
     return [answer(row) for row in connection.execute(query).mappings()]
 
 

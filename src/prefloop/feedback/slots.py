@@ -83,6 +83,12 @@ _LIVE = (
 )
 
 
+def unanswered(connection: Connection, project: str) -> int:
+    """How many places of work items wait for an answer: those that are free, and those that somebody has."""
+    where = (SLOTS.c.project == project, SLOTS.c.state.in_(("free", "leased")), ~SLOTS.c.gold)
+    return int(connection.execute(select(func.count()).select_from(SLOTS).where(*where)).scalar_one())
+
+
 def put(connection: Connection, item: int, who: str, state: str, expires: float | None) -> None:
     """Say how it stands with a person's place of an item."""
     connection.execute(_PUT, {"of_item": item, "by": who, "now_is": state, "until": expires})

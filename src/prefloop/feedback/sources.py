@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..text import Answer, Question
+
+if TYPE_CHECKING:
+    from .store import Store
 
 Record = Callable[[Sequence[Answer]], None]
 """What takes answers away as they come in, usually `Store.add_answers`: what it has taken is safe."""
@@ -19,6 +22,10 @@ class Source(Protocol):
     def ask(self, questions: Sequence[Question], record: Record) -> None:
         """Put the questions, and hand each answer to `record` as soon as it stands."""
         ...
+
+
+Hire = Callable[["Store"], Source]
+"""Makes the people of a run once its store is open, where they answer into it themselves."""
 
 
 def chance(*key: object) -> random.Random:

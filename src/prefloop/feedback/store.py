@@ -130,14 +130,27 @@ class Store:
             return list(read_questions(connection, where).values())
 
     def answers(
-        self, *, split: Split | None = None, rounds: Collection[int] | None = None, who: str | None = None
+        self,
+        *,
+        split: Split | None = None,
+        rounds: Collection[int] | None = None,
+        who: str | None = None,
+        until: int | None = None,
     ) -> list[Answer]:
-        """The answers, by question in the order these were added and then by name, whenever they were given."""
+        """The answers, by question in the order these were added and then by name, whenever they were given.
+
+        With `until`, a number that `last` gave, as they stood then.
+        """
         where = _about(split, rounds)
         if who is not None:
             where.append(EVENTS.c.who == who)
         with self.database.reading() as connection:
-            return read_answers(connection, where)
+            return read_answers(connection, where, until=until)
+
+    def last(self) -> int:
+        """The number of the last event of the log, 0 where there is none."""
+        with self.database.reading() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0))).scalar_one())
 
     def notes(self, key: str | None = None) -> list[Note]:
         """The notes, oldest first; with `key`, only those under it."""
@@ -173,6 +186,7 @@ class Store:
         rounds: Collection[int] | None = None,
         axis: str | None = None,
         blind: bool = False,
+        until: int | None = None,
     ) -> Judgements:
         """A training set of `views.VIEWS`; its `left_out` counts what nothing could be learnt from, by reason.
 
@@ -181,7 +195,8 @@ class Store:
 
         `axis` is one of the axes of ratings; without it the label is the mean over them. `blind` leaves out answers to
         questions in which a model, or who made it, was named: the page hides the name, but may not have hidden it all.
-        Answers to practice items are never part of a training set.
+        Answers to practice items are never part of a training set. With `until`, a number that `last` gave, it is made
+        of the answers as they stood then.
 
         Raises:
             DataError: there is no such view.
@@ -192,7 +207,7 @@ class Store:
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
-            answers = settled_answers(connection, where)
+            answers = settled_answers(connection, where, until=until)
             refused = refused_answers(connection, answers) if name == "demonstrations" else set()
             accepted = [a for a in answers if (a.question, a.who) not in refused]
             kept, left_out = split_off(connection, accepted, blind=blind)
@@ -202,13 +217,17 @@ class Store:
             found.left_out["of trees, by the user or not accepted"] = len(refused)
         return found
 
-    def choices(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:
+    def choices(
+        self, *, split: Split = "train", rounds: Collection[int] | None = None, until: int | None = None
+    ) -> Judgements:
         """One judgement for each answer: the chosen response first, the others after it as they were."""
-        return self.view("choices", split=split, rounds=rounds)
+        return self.view("choices", split=split, rounds=rounds, until=until)
 
-    def pairs(self, *, split: Split = "train", rounds: Collection[int] | None = None) -> Judgements:
+    def pairs(
+        self, *, split: Split = "train", rounds: Collection[int] | None = None, until: int | None = None
+    ) -> Judgements:
         """The choices as pairs: the chosen response against each of the others, with `target` from a strength."""
-        return self.view("pairs", split=split, rounds=rounds)
+        return self.view("pairs", split=split, rounds=rounds, until=until)
 
 
 def _about(split: Split | None, rounds: Collection[int] | None) -> Where:

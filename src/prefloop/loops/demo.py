@@ -37,18 +37,21 @@ def demo(
         raise RecipeError(
             f"the demo has no method `{method_name}`.{nearest(method_name, METHODS)} It has: {', '.join(METHODS)}."
         )
-    if people not in ("simulated", "terminal"):
-        raise RecipeError(f"the people are `simulated` or the person at the `terminal`, not `{people}`.")
+    if people not in ("simulated", "terminal", "browser"):
+        raise RecipeError(
+            f"the people are `simulated`, the person at the `terminal` or people in a `browser`, not `{people}`."
+        )
     simulated = people == "simulated"
     return Rounds(
         title="Stylistic continuation",
         task="Continue the opening of a story or a description so that people like how it goes on.",
         policy=_policy(method_name, model),
         reward=choice(model=model, lr=5e-5, head=20.0, batch=4, ending=ENDING),
-        people=Pool(taste=sentiment, seed=seed) if simulated else "terminal",
+        people=Pool(taste=sentiment, seed=seed) if simulated else people,  # type: ignore[arg-type]
         gold=sentiment if simulated else None,
         gold_scale="VADER sentiment of the continuation, from -1 (bitter) to 1 (glowing)" if simulated else "",
         questions=150 if simulated else 24,
+        judged=40 if simulated else 8,
         rounds=rounds,
         decoding=Decoding(max_tokens=TOKENS),
         seed=seed,

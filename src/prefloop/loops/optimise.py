@@ -91,6 +91,8 @@ def optimise(
             metrics |= {"tokens": float(sum(drawn.batch.tokens)), "seconds": time.monotonic() - began, **drawn.metrics}
             ended = training.budget.end(step, metrics)
             on_step(step, {**metrics, OVER: 1.0} if ended else metrics, drawn.groups)
+            if recipe.sample is not None:
+                shown.step(step, metrics, drawn.groups, _paid(recipe, drawn))
             bar.advance(1, _note(metrics))
             watch.look(metrics)
             if ended:
@@ -213,6 +215,15 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
             f"`{recipe.name}` also reads each answer after a prompt that is not its own, and there is only the prompt "
             f"{judged[0].prompt.shown[:80]!r}: add judged answers to another one."
         )
+
+
+def _paid(recipe: Recipe, drawn: Drawn) -> list[list[float]]:
+    """What each answer of a step was paid; nothing where the batch is not answer for answer what was drawn."""
+    paid = drawn.batch.tensors.get("reward")
+    if paid is None or paid.dim() != 2 or recipe.select or len(paid) != len(drawn.groups):
+        return []
+    rows: list[list[float]] = paid.tolist()
+    return rows
 
 
 def _note(metrics: Mapping[str, float]) -> str:

@@ -1,10 +1,12 @@
-"""What a loop tells whoever is watching: a bar per stage, and sentences."""
+"""What a loop tells whoever is watching: a bar per stage, sentences, and what the policy writes."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
+
+from ..text import Group
 
 
 class Bar(Protocol):
@@ -26,6 +28,12 @@ class Progress(Protocol):
         """A bar for a stage with this much to do."""
         ...
 
+    def step(
+        self, step: int, metrics: Mapping[str, float], groups: Sequence[Group], rewards: Sequence[Sequence[float]]
+    ) -> None:
+        """A policy has learnt from its own answers in `groups`, each paid so much where `rewards` are given."""
+        ...
+
 
 class Silent:
     """Nobody is watching."""
@@ -40,3 +48,8 @@ class Silent:
 
     def advance(self, by: float = 1, note: str = "") -> None:
         """See `Bar.advance`."""
+
+    def step(
+        self, step: int, metrics: Mapping[str, float], groups: Sequence[Group], rewards: Sequence[Sequence[float]]
+    ) -> None:
+        """See `Progress.step`."""

@@ -13,8 +13,9 @@ from ..errors import DataError, RunError
 from ..evaluation.held_out import Gold, Measured, measure_policy
 from ..feedback.choose import at_random, least_certain
 from ..feedback.people import Pool
-from ..feedback.sources import Source, chance
+from ..feedback.sources import Hire, Source, chance
 from ..feedback.store import Store
+from ..feedback.waiting import Wait
 from ..learning import checkpoint
 from ..models.allocator import give_back
 from ..models.encode import must_fit
@@ -28,7 +29,7 @@ from ..sampling.local import LocalGenerator
 from ..scoring.model import model_score, normalise
 from ..scoring.scorer import score
 from ..statistics import best_of_n_kl
-from ..text import Answer, Group, Kind, Question
+from ..text import Answer, Group, Kind, Question, storable
 from .networks import bring, load_networks
 from .optimise import optimise
 from .progress import Progress
@@ -44,8 +45,9 @@ class Rounds:
 
     policy: the method that aligns the model; a recipe without `sample` learns from the people's pairs directly.
     reward: the recipe that fits the reward model to the answers of all rounds so far.
-    people: simulated people, or "terminal" for the person at the keyboard. gold: the people's true taste where it is
-    known, for measuring only; nothing that learns ever reads it.
+    people: simulated people, "terminal" for the person at the keyboard, or "browser" for people on a page. wait: when
+    a round learns, where people answer in their own time. gold: the people's true taste where it is known, for
+    measuring only; nothing that learns ever reads it.
     candidates: prompts answered in each round, of which `questions` are asked about, `comparisons` of them as pairs of
     answers and the others as a choice among all. choose: how, once there is a reward model; at random before.
     held_out: prompts measured on; `judged` of them are also put to all the people in every round.
@@ -55,7 +57,8 @@ class Rounds:
     task: str
     policy: Recipe
     reward: Recipe
-    people: Pool | Literal["terminal"]
+    people: Pool | Literal["terminal", "browser"]
+    wait: Wait = field(default_factory=Wait)
     gold: Gold | None = None
     gold_scale: str = ""
     prompts: str = OPENINGS
@@ -97,7 +100,7 @@ def run_rounds(
     rounds: Rounds,
     folder: RunFolder,
     *,
-    people: Source,
+    people: Source | Hire,
     progress: Progress,
     sampler: Sampler = LocalGenerator,
 ) -> State:
@@ -114,7 +117,7 @@ def run_rounds(
     return state
 
 
-def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress, sampler: Sampler) -> State:
+def _begin(rounds: Rounds, folder: RunFolder, people: Source | Hire, progress: Progress, sampler: Sampler) -> State:
     if rounds.policy.sample is not None and rounds.policy.objective and rounds.policy.steps is None:
         raise RunError(f"`{rounds.policy.name}` samples without end: give it `steps`.")
     needs, fitted = plan(rounds.policy), plan(rounds.reward)  # refuses a bad recipe before anything is loaded
@@ -137,12 +140,13 @@ def _begin(rounds: Rounds, folder: RunFolder, people: Source, progress: Progress
     longest = max(d.max_tokens for d in (rounds.decoding, *(s.decoding for s in (rounds.policy.sample,) if s)))
     asked, told = (*prompts.train, *prompts.held_out), needs.instructions.values()
     must_fit(asked, networks["policy"], answer=longest, instructions=told)
+    store = Store.open(folder.path / "feedback.sqlite")
     return State(
         rounds=rounds,
         folder=folder,
-        store=Store.open(folder.path / "feedback.sqlite"),
+        store=store,
         prompts=prompts,
-        people=people,
+        people=people(store) if callable(people) else people,
         progress=progress,
         networks=networks,
         start=start,
@@ -166,7 +170,7 @@ def _ask(state: State, number: int) -> None:
     if not folder.done(f"{number}/sample"):
         with folder.stage(f"{number}/sample") as facts:
             questions = [*_training_questions(state, number, facts), *_held_out_questions(state, number)]
-            state.store.add_questions(questions)
+            state.store.add_questions([replace(q, group=_storable(q.group)) for q in questions])
     answered = {a.question for a in state.store.answers(rounds=(number,))}
     open_questions = [q for q in state.store.questions(round=number) if q.id not in answered]
     title = f"round {number}: ask"
@@ -178,6 +182,7 @@ def _ask(state: State, number: int) -> None:
 
         state.people.ask(open_questions, record)
         facts["answers"] = len(state.store.answers(rounds=(number,)))
+        facts["until"] = state.store.last()  # the round learns from these; what is said later is for the next
         if not state.store.choices(rounds=range(1, number + 1)):
             raise DataError(
                 "nobody has answered a question yet, and there is nothing to learn from: resume and answer."
@@ -211,6 +216,11 @@ def _training_questions(state: State, number: int, facts: dict[str, float]) -> l
         for i, g in enumerate(chosen)
         for kind in (_kind(groups[g], i < pairs),)
     ]
+
+
+def _storable(group: Group) -> Group:
+    """The group with texts that every store and page can hold; the tokens stay those that were sampled."""
+    return replace(group, responses=tuple(replace(r, text=storable(r.text)) for r in group.responses))
 
 
 def _kind(group: Group, pair: bool) -> Kind:
@@ -264,9 +274,15 @@ def _reward(state: State, number: int) -> None:
 
 
 def _judged(state: State, recipe: Recipe, number: int) -> list[Group]:
-    """The answers of all rounds so far, as the recipe takes them."""
+    """The answers of all rounds so far, as the recipe takes them and as they stood when the round's wait was over."""
     view = state.store.pairs if plan(recipe).pairwise else state.store.choices
-    return [j.group for j in view(rounds=range(1, number + 1))]
+    return [j.group for j in view(rounds=range(1, number + 1), until=learnt_until(state, number))]
+
+
+def learnt_until(state: State, number: int) -> int | None:
+    """The last event of the log that a round learnt from, so that a resumed run learns from the same."""
+    until = state.folder.stages[f"{number}/ask"].get("until")
+    return None if until is None else int(until)
 
 
 def _policy(state: State, number: int) -> None:

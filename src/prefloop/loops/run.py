@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import PrefloopError, RecipeError
 from ..evaluation.report import write_report
-from ..feedback.sources import Source
+from ..feedback.sources import Hire, Source
 from ..models.decoder import Decoder
 from ..models.encode import must_fit
 from ..models.load import save
@@ -42,15 +42,16 @@ def run(
     *,
     out: Path | str,
     resume: bool = False,
-    people: Source | None = None,
+    people: Source | Hire | None = None,
     progress: Progress | None = None,
     sampler: Sampler = LocalGenerator,
     command: str = "",
 ) -> Result:
     """Run a recipe, an alignment on judged answers, or a whole loop into the folder `out`.
 
-    `people` answers the questions of a loop whose recipe says "terminal"; simulated people come with theirs. `sampler`
-    makes of the policy what draws its responses: how a run samples is a matter of the machine, not of the recipe.
+    `people` answers the questions of a loop whose recipe says "terminal" or "browser", or makes who does from the
+    run's store; simulated people come with the recipe. `sampler` makes of the policy what draws its responses: how a
+    run samples is a matter of the machine, not of the recipe.
 
     Raises:
         PrefloopError: a recipe, model, file, reward or folder that stands in the way; what was collected is kept.
@@ -78,7 +79,7 @@ def run(
 def _run_rounds(
     rounds: Rounds,
     folder: RunFolder,
-    people: Source | None,
+    people: Source | Hire | None,
     progress: Progress,
     sampler: Sampler,
     command: str,

@@ -33,7 +33,7 @@ from ..scoring.model import model_score
 from ..statistics import Interval, best_of_n_kl, bootstrap_mean
 from ..text import Answer, Question
 from .budget import OVER
-from .rounds import Rounds, State, measured_in
+from .rounds import State, learnt_until, measured_in
 from .seeds import seed_of
 from .watch import Watch
 
@@ -53,7 +53,8 @@ def summarise(state: State, *, command: str) -> Summary:
         paper=rounds.policy.paper,
         model=rounds.policy.models["policy"].source,
         model_source=state.origin,
-        people=_people(rounds),
+        people=_people(state),
+        wait=rounds.wait.told if rounds.people == "browser" else "",
         gold_scale=rounds.gold_scale,
         seed=seed,
         date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -94,10 +95,14 @@ def summarise(state: State, *, command: str) -> Summary:
     )
 
 
-def _people(rounds: Rounds) -> str:
-    if rounds.people == "terminal":
+def _people(state: State) -> str:
+    people = state.rounds.people
+    if people == "terminal":
         return "the person at the keyboard"
-    return f"{len(rounds.people.people)} simulated people: {', '.join(p.name for p in rounds.people.people)}"
+    if people == "browser":
+        who = sorted({a.who for a in state.store.answers()})
+        return f"{'one person' if len(who) == 1 else f'{len(who)} people'} on the page: {', '.join(who)}"
+    return f"{len(people.people)} simulated people: {', '.join(p.name for p in people.people)}"
 
 
 def _versions() -> dict[str, str]:
@@ -129,9 +134,13 @@ def _round(state: State, number: int, after: Measured) -> Round:
         picks = state.folder.kept(f"{number}-picks")
         accuracy = _right(answers, picks, seed)
         longest = _right(answers, {key: _longest(q) for key, q in asked.items()}, seed)
+    until, labels = learnt_until(state, number), state.store.answers(rounds=(number,))
+    then = {(a.question, a.who, a.revision) for a in state.store.answers(rounds=(number,), until=until)}
     return Round(
         number=number,
-        labels=len(state.store.answers(rounds=(number,))),
+        labels=len(labels),
+        learnt=len(state.store.choices(rounds=range(1, number + 1), until=until)),
+        late=sum((a.question, a.who, a.revision) not in then for a in labels),
         accuracy=accuracy,
         agreement=agreed.raw if agreed else None,
         longest=longest,
@@ -228,7 +237,7 @@ def _warnings(state: State, before: Measured, after: Measured, rewards: Sequence
     found, seed = [], state.rounds.seed
     if before.gold is None or after.gold is None:
         found.append(
-            "Nobody knows this person's true taste, so the gain is not measured: only the reward model judges."
+            "Nobody knows the true taste of who answered, so the gain is not measured: only the reward model judges."
         )
     else:
         gain = measured.difference(before.gold, after.gold, seed=seed)

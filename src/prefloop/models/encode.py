@@ -84,7 +84,7 @@ def continuation(prompt: Sequence[int], ids: Sequence[int], tokenizer: Any) -> s
     """What these tokens add to their prompt as text: decoded alone, some tokenizers would drop a leading space."""
     before = tokenizer.decode(list(prompt), skip_special_tokens=True)
     together: str = tokenizer.decode([*prompt, *ids], skip_special_tokens=True)
-    return together[len(before) :].replace("\0", "\ufffd")  # no database holds U+0000, and answers go into one
+    return together[len(before) :]
 
 
 def for_model(group: Group, tokenizer: Any, *, ending: tuple[int, ...] = ()) -> Group:

@@ -13,18 +13,20 @@ from ..errors import DataError, PrefloopError
 from ..feedback.members import EVERYBODY, Member
 from ..feedback.pace import TooFast
 from ..feedback.store import Store
-from . import exports, guide, items, label, lead, people, texts, tree
+from . import exports, guide, items, label, lead, live, people, texts, tree
 from .desk import STATIC, Desk
 from .guard import Capped, Headed
+from .watched import Watched
 
 
-def create_app(store: Store, *, secret: str, secure: bool = False) -> FastAPI:
+def create_app(store: Store, *, secret: str, secure: bool = False, watched: Watched | None = None) -> FastAPI:
     """The pages over a store.
 
     Args:
         store: where the questions are and the answers go.
         secret: signs the cookies; whoever has it can be anybody.
         secure: whether cookies are sent over https only.
+        watched: the run that goes on beside the page, where there is one.
 
     >>> with Store.open("sqlite://") as store:
     ...     create_app(store, secret="s").title
@@ -39,6 +41,9 @@ def create_app(store: Store, *, secret: str, secure: bool = False) -> FastAPI:
     _ways_in(app, desk, secure)
     for pages in (label, lead, people, items, guide, exports, texts, tree):
         app.include_router(pages.routes(desk))
+    desk.templates.globals["live"] = watched.project if watched else ""
+    if watched is not None:
+        app.include_router(live.routes(desk, watched))
     _errors(app, desk)
     return app
 
