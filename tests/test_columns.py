@@ -113,7 +113,7 @@ def _agreement(found: object, verdicts: list[list[object]]) -> None:
     shares = [sum(a == b for a, b in combinations(some, 2)) / comb(len(some), 2) for some in several]
     interval = raw_agreement(found)  # type: ignore[arg-type]
     assert (interval.n if interval else 0) == len(several)
-    assert not interval or interval.estimate == pytest.approx(round(sum(shares)) / len(several))
+    assert not interval or interval.estimate == pytest.approx(sum(shares) / len(several))
 
 
 def test_every_column_says_what_the_events_say_as_the_log_grows(store: Store) -> None:

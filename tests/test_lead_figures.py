@@ -20,7 +20,7 @@ from prefloop.feedback.erasure import erase
 from prefloop.feedback.facets import facets
 from prefloop.feedback.history import of_person, of_question
 from prefloop.feedback.pace import TooFast
-from prefloop.feedback.progress import share_of
+from prefloop.feedback.progress import progress
 from prefloop.feedback.purposes import TURNED, turn
 from prefloop.feedback.records import Item, Price, Project, Stop
 from prefloop.feedback.reliability import Reliability, Scale
@@ -130,7 +130,7 @@ def test_an_adjudication_stands_above_all_answers_until_it_is_taken_back(desk: D
     assert judge.open("p") == []
     assert [(a.who, a.value) for a in store.answers() if a.question == "q0"] == [("ada", 0), ("ben", 1), ("cleo", 1)]
     assert store.log("p").answers().size == 6
-    assert share_of(store, "p", "ben").answers == 2
+    assert progress(store, "p").people["ben"].answers == 2
     judge.adjudicate("p", "q0", {"better": 1, "strength": 2}, who="lee")
     assert [j.who for j in store.pairs() if j.question == "q0"] == ["lee"]
     judge.adjudicate("p", "q0", None, who="lee")

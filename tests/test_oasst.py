@@ -17,7 +17,7 @@ from prefloop.text import Question
 from test_conversation_trees import GOOD, SMALL, SPAM, Desk, agreeable, labels, run
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "oasst_100_trees.jsonl"
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 EXTRA = st.fixed_dictionaries(
     {},
     optional={

@@ -56,7 +56,7 @@ HANDS = {
     "choice": (lambda page: page.get_by_text("Answer B", exact=True).last.click(), lambda o: o[1]),
     "ranking": (rank, lambda o: [[o[0]], [o[1]], [o[2]]]),
     "rating": (
-        click(("A: helpful", "5"), ("A: true", "0"), ("B: helpful", "1"), ("B: true", "1")),
+        click(("A: helpful", "5"), ("A: true", "0 no"), ("B: helpful", "1"), ("B: true", "1 yes")),
         lambda o: [[{"helpful": 5, "true": 0}, {"helpful": 1, "true": 1}][o.index(i)] for i in (0, 1)],
     ),
     "thumbs": (

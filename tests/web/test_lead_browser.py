@@ -2,17 +2,15 @@
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 from asked_here import invite, project
-from test_browser import AXE, READY, chromium, playwright, press, saved, url, visit
+from driven import AXE, READY, playwright, press, saved, violations
 
 from prefloop.feedback.members import Members
 from prefloop.feedback.projects import Projects
 from prefloop.feedback.records import Stop
 
-__all__ = ["chromium", "url", "visit"]
 PAGES = ("", "/items", "/disagreements", "/guidelines", "/person?who=ada")
 
 
@@ -32,7 +30,7 @@ def test_a_leads_first_two_minutes(store, visit):
     begun = time.monotonic()
     page = lead(store, visit)
     page.get_by_label("Title").fill("Plain words")
-    page.get_by_label("File").set_input_files(
+    page.locator("#file").set_input_files(
         files=[{"name": "rows.jsonl", "mimeType": "application/jsonl", "buffer": rows()}]
     )
     preview = page.locator("#preview")
@@ -114,13 +112,11 @@ def test_no_page_of_the_lead_scrolls_sideways_or_complains(store, visit, url, wi
 def test_axe_finds_no_violation_on_the_leads_pages(store, visit, url, scheme):
     disagreeing(store, visit)
     page = lead(store, visit, color_scheme=scheme)
-    violations = []
+    found = []
 
     def check(path):
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        page.evaluate(Path(AXE).read_text(encoding="utf-8"))
-        found = page.evaluate("async () => (await axe.run()).violations")
-        violations.extend((path, v["id"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found)
+        found.extend((path, *one) for one in violations(page))
 
     check("/lead")
     for path in PAGES:
@@ -137,4 +133,4 @@ def test_axe_finds_no_violation_on_the_leads_pages(store, visit, url, scheme):
     page.get_by_label("Type the name to confirm").fill("ada")
     page.get_by_role("button", name="Delete for ever").click()
     check("deleted")
-    assert violations == []
+    assert found == []

@@ -1,11 +1,10 @@
 """The page of a run in a browser: samples come in, it can be paused by keyboard, and it says when the run has ended."""
 
 import os
-import shutil
-from pathlib import Path
 
 import pytest
 from asked_here import invite, project
+from driven import AXE, playwright, violations
 from serve import served
 from test_live import RULE, took
 
@@ -14,21 +13,7 @@ from prefloop.loops.progress import Silent
 from prefloop.web.app import create_app
 from prefloop.web.watched import Watched
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
-CHROMIUM = os.environ.get("PREFLOOP_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-AXE = os.environ.get("PREFLOOP_AXE", "")  # the path of axe.min.js, from `npm pack axe-core`
 PICTURES = os.environ.get("PREFLOOP_PICTURES", "")  # a folder where pictures of the page are left
-if not Path(CHROMIUM).exists():
-    pytest.skip("there is no Chromium: install it, or set PREFLOOP_CHROMIUM", allow_module_level=True)
-FLAGS = "--no-sandbox --headless --disable-gpu --disable-background-networking --disable-component-update"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -114,6 +99,4 @@ def test_the_page_fits_its_screen_and_axe_finds_nothing(watched, led, width, sch
         if PICTURES:
             page.screenshot(path=f"{PICTURES}/live-{width}-{scheme}.png")
         if AXE:
-            page.evaluate(Path(AXE).read_text(encoding="utf-8"))
-            found = page.evaluate("async () => (await axe.run()).violations")
-            assert [(v["id"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found] == []
+            assert violations(page) == []

@@ -44,7 +44,7 @@ def test_nobody_who_answers_sees_what_another_said(store, app, browser_of, kind,
         for lease in (mine["lease"], receipt["lease"]):
             body = {"id": "b" * 32, "lease": lease, "holding": [lease], "question": first["question"], "value": value}
             body["value"] = {**value, "text": "bob's"}
-            url = filled(path, project=kind, place="1", token="guess")
+            url = filled(path, project=kind, place="1", number="1", token="guess")
             json_ = path.startswith("/p/")
             answer = bob.client.request(
                 method, url, headers=sent, **({"json": body} if json_ else {"data": {"csrf": bob.csrf, "who": ADA}})
@@ -68,6 +68,6 @@ def test_a_cookie_for_answering_opens_no_page_of_the_lead(store, app, browser_of
     assert len(paths) > 5
     for method, path in paths:
         form = {"csrf": bob.csrf, "title": "t", "text": "x", "who": "bob"}
-        url = filled(path, project="thumbs", place="1", token="x")
+        url = filled(path, project="thumbs", place="1", number="1", token="x")
         answer = bob.client.request(method, url, headers={"Cookie": cookie}, data=form if method == "post" else None)
         assert answer.status_code in (403, 422), (method, path, answer.status_code)

@@ -1,9 +1,7 @@
 """A conversation grown by keyboard alone, and every page of it for everybody."""
 
-from pathlib import Path
-
 import pytest
-from test_browser import AXE, READY, chromium, playwright, press, saved, url, visit  # noqa: F401
+from driven import AXE, READY, playwright, press, saved, violations
 from test_trees import GOOD, grow, invite, person, project  # noqa: F401
 
 from prefloop.feedback.forest import stored_trees
@@ -28,7 +26,7 @@ def label(page):
     saved(page)
 
 
-def test_writing_labelling_and_ranking_by_keyboard(store, visit):  # noqa: F811
+def test_writing_labelling_and_ranking_by_keyboard(store, visit):
     project(store)
     ada, ben = visit(invite(store, "ada")), visit(invite(store, "ben"))
     for page, text in ((ada, "Dust."), (ben, "The air scatters it.")):
@@ -51,7 +49,7 @@ def test_writing_labelling_and_ranking_by_keyboard(store, visit):  # noqa: F811
     assert [r.text for r in tree.prompt.replies if r.rank == 0] == [first]
 
 
-def test_a_draft_of_a_message_outlives_a_reload(store, visit):  # noqa: F811
+def test_a_draft_of_a_message_outlives_a_reload(store, visit):
     project(store)
     page = visit(invite(store, "ada"))
     page.wait_for_selector(READY)
@@ -61,10 +59,10 @@ def test_a_draft_of_a_message_outlives_a_reload(store, visit):  # noqa: F811
     assert page.locator("#text").input_value() == "Half a thought"
 
 
-def lead_pages(store, visit, url, **options):  # noqa: F811
+def lead_pages(store, visit, url, **options):
     lee = visit(Members(store).invite("", "lee", "lead", by="test"), **options)
     lee.wait_for_url("**/lead")
-    lee.locator("summary").click()
+    lee.locator("#kind").select_option("conversation")
     yield "form", lee
     for path in ("/lead/p/sky", "/lead/p/sky/trees", "/lead/p/sky/trees/1"):
         lee.goto(url + path)
@@ -89,12 +87,10 @@ def test_no_page_of_a_conversation_scrolls_sideways_on_a_narrow_screen(store, vi
 @pytest.mark.skipif(not AXE, reason="PREFLOOP_AXE does not name an axe.min.js (npm pack axe-core)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation_in_a_conversation(store, visit, url, person, scheme):  # noqa: F811
-    violations = []
+    found = []
 
     def check(page, what):
-        page.evaluate(Path(AXE).read_text(encoding="utf-8"))
-        found = page.evaluate("async () => (await axe.run()).violations")
-        violations.extend((what, v["id"], [n["html"][:200] for n in v["nodes"]][:3]) for v in found)
+        found.extend((what, *one) for one in violations(page))
 
     project(store)
     ada, ben = (visit(invite(store, who), color_scheme=scheme) for who in ("ada", "ben"))
@@ -114,4 +110,4 @@ def test_axe_finds_no_violation_in_a_conversation(store, visit, url, person, sch
     playwright.expect(cy.locator("#item")).to_contain_text("nothing more for you")
     for path, lee in lead_pages(store, visit, url, color_scheme=scheme):
         check(lee, path)
-    assert violations == []
+    assert found == []

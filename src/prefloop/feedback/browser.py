@@ -68,8 +68,8 @@ class Browser:
         known = {(a.question, a.who) for a in self.store.answers()}
         began = told = self.clock()
         while True:
-            self.fetch()
             asked, come = coming = self.coming()
+            self.fetch()  # after they were counted: of what was counted nothing is missing then
             if come != seen:
                 seen = come
                 for answer in self.store.answers():

@@ -166,7 +166,7 @@ def _record(number: int, line: str) -> Question | Event:
     try:
         values = json.loads(line)
         record = values.pop("record")
-        return _question(values) if record == "question" else _event(values)
+        return question_of(values) if record == "question" else event_of(values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
             f"line {number} is no question or event as prefloop exports them ({type(error).__name__}: {error}): "
@@ -174,15 +174,19 @@ def _record(number: int, line: str) -> Question | Event:
         ) from error
 
 
-def _question(values: dict[str, Any]) -> Question:
+def question_of(values: Mapping[str, Any]) -> Question:
+    """A question from its fields as JSON holds them."""
     group = values["group"]
     prompt = Prompt(text=group["prompt"]["text"], messages=tuple(Message(**m) for m in group["prompt"]["messages"]))
     responses = tuple(
-        Response(**r | {name: tuple(r[name]) for name in ("ids", "mask", "logp")}) for r in group["responses"]
+        Response(**{**r, **{name: tuple(r[name]) for name in ("ids", "mask", "logp")}}) for r in group["responses"]
     )
     whole = Group(prompt=prompt, prompt_ids=tuple(group["prompt_ids"]), responses=responses)
-    return Question(**values | {"group": whole})
+    return Question(**{**values, "group": whole})
 
 
-def _event(values: dict[str, Any]) -> Event:
-    return Event(seq=0, **values | {"order": tuple(values["order"])})
+def event_of(values: Mapping[str, Any]) -> Event:
+    """An event from its fields as JSON holds them."""
+    if not values.get("submission"):
+        raise ValueError("it has no `submission`")
+    return Event(**{**values, "seq": 0, "order": tuple(values["order"])})

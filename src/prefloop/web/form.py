@@ -61,6 +61,8 @@ class NewProject:
             price=None if price is None else Price(amount=price, per="hour" if form.get("per") == "hour" else "answer"),
             lease_seconds=60 * (_number(form, "lease", "the minutes an item is kept") or 15.0),
             retire_after=_whole(form, "retire", "skips after which an item goes to nobody else", 3),
+            examples=_whole(form, "examples", "the worked examples", 3),
+            page=_page(form),
             per_minute=_whole(form, "per_minute", "the answers in a minute", 0),
         )
         return cls(
@@ -70,6 +72,16 @@ class NewProject:
             guidelines=form.get("guidelines", ""),
             prompts=prompts_of(form),
         )
+
+
+def _page(form: Mapping[str, str]) -> dict[str, Any]:
+    """What a project keeps for its page (`settings.PageSettings`); what is left empty is left out."""
+    warning, names = form.get("warning", "").strip(), _listed(form.get("names", ""))
+    told = {"warning": warning, "names": names, "reveal": bool(form.get("reveal"))}
+    page: dict[str, Any] = {name: value for name, value in told.items() if value}
+    if form.get("break_minutes", "").strip():
+        page["break_minutes"] = _whole(form, "break_minutes", "the minutes until a break", 0)
+    return page
 
 
 def prompts_of(form: Mapping[str, str]) -> int:

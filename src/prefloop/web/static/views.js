@@ -24,7 +24,7 @@ export function views(root, item, { compare, say }) {
   for (const button of root.querySelectorAll("[data-copy]")) {
     button.onclick = async () => {
       const copied = await copy(item.texts[Number(button.dataset.copy)]);
-      say(copied ? `${button.getAttribute("aria-label").replace("Copy a", "A")} is copied.` : "It could not be copied.");
+      say(copied ? `${button.dataset.name} is copied.` : "It could not be copied.");
     };
   }
   panes(root);
