@@ -28,7 +28,7 @@ def judgements(said: Iterable[tuple[Question, Answer]], views: Mapping[str, View
                 found.left_out[one] = found.left_out.get(one, 0) + 1
             else:
                 group = replace(one, who=answer.who)
-                found.append(Judgement(question=question.id, who=answer.who, round=question.round, group=group))
+                found.append(Judgement(question=question.id, round=question.round, group=group))
     return found
 
 
