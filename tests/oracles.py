@@ -106,7 +106,7 @@ PURE_FUNCTIONS = {
     imitation.nll_of_best_per_token: ({},),
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
-    rewards.margin_bradley_terry: ({}, {"most": 3.0, "grades": 3}),
+    rewards.margin_bradley_terry: ({}, {"most": 3.0, "grades": 3}, {"grades": 2}),
     rewards.soft_bradley_terry: ({},),
     rewards.smoothed_bradley_terry: ({}, {"smoothing": 0.3}),
     ties.davidson: ({},),

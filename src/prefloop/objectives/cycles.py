@@ -4,8 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..errors import RecipeError
-from ..ops import lead
+from ..ops import lead, round_about
 
 
 def general_preference(scores: Float[Tensor, "P 2 D"], *, tau: float = 1.0) -> Float[Tensor, "P"]:
@@ -27,12 +26,7 @@ def general_preference(scores: Float[Tensor, "P 2 D"], *, tau: float = 1.0) -> F
     >>> general_preference(v), general_preference(v.flip(1))
     (tensor([0.3133]), tensor([1.3133]))
     """
-    if scores.shape[-1] % 2:
-        raise RecipeError(
-            f"`general_preference` reads its channels two by two and was given {scores.shape[-1]}: give the model an "
-            'even number, Model(head="score", channels=("a", "b"), ...).'
-        )
-    return -logsigmoid(_turned(scores) / tau)
+    return -logsigmoid(round_about(scores) / tau)
 
 
 def hybrid_preference(scores: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
@@ -53,15 +47,4 @@ def hybrid_preference(scores: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
     >>> hybrid_preference(torch.tensor([[[1.0, 1.0, 0.0], [0.5, 0.0, 1.0]]]))
     tensor([0.2014])
     """
-    if scores.shape[-1] % 2 == 0:
-        raise RecipeError(
-            "`hybrid_preference` reads a reward and then its channels two by two, and was given "
-            f'{scores.shape[-1]}: give it an odd number, Model(head="score", channels=("reward", "a", "b"), ...).'
-        )
-    return -logsigmoid(lead(scores[..., 0]) + _turned(scores[..., 1:]))
-
-
-def _turned(v: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
-    """How far the first of two embeddings lies ahead of the second, going round."""
-    even, odd = v[..., 0::2], v[..., 1::2]
-    return (even[:, 0] * odd[:, 1] - odd[:, 0] * even[:, 1]).sum(-1)
+    return -logsigmoid(lead(scores[..., 0]) + round_about(scores[..., 1:]))

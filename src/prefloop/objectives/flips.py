@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ..errors import RecipeError
+from ..errors import share_of_flips
 from ..ops import lead
 
 
@@ -27,11 +27,7 @@ def known_flips(score: Float[Tensor, "P 2"], *, flips: float = 0.1) -> Float[Ten
     >>> known_flips(torch.tensor([[2.0, 1.0], [0.0, 50.0]]), flips=0.1)
     tensor([0.3786, 2.3026])
     """
-    if not 0 < flips < 0.5:
-        raise RecipeError(
-            f"`flips` of `known_flips` is {flips:g}: it is the share of labels that are turned round, above 0 and "
-            "below 0.5, where they would say nothing. Without any take `bradley_terry`."
-        )
+    share_of_flips("known_flips", flips=flips)
     sure = torch.tensor(flips, dtype=score.dtype, device=score.device)
     return _through_noise(score, (-sure).log1p(), sure.log())
 
@@ -56,11 +52,7 @@ def annotator_flips(
     >>> annotator_flips(torch.tensor([[2.0, 1.0]] * 2), torch.tensor([[0.0], [20.0]]))
     tensor([0.3786, 1.3133])
     """
-    if not 0 < begin < 0.5:
-        raise RecipeError(
-            f"`begin` of `annotator_flips` is {begin:g}: it is the share of flips that everybody begins with, above 0 "
-            "and below 0.5, at which judgements would say nothing."
-        )
+    share_of_flips("annotator_flips", begin=begin)
     odds = traits[:, 0] + math.log(begin / (1 - begin))
     return _through_noise(score, logsigmoid(-odds), logsigmoid(odds))
 

@@ -1,7 +1,7 @@
 """Objectives of reward models that learn from whole rankings, in which people may leave some responses equal."""
 
 import torch
-from jaxtyping import Bool, Float, Int, Num
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from ..errors import RecipeError
@@ -72,11 +72,8 @@ def _chosen_next(
     standing = torch.where(there, score, NEVER)
     left = torch.where(chosen, NEVER, standing.unsqueeze(1)).logsumexp(-1, keepdim=True)
     place = torch.arange(label.shape[1], device=label.device)
-    better = label.unsqueeze(1) > label.unsqueeze(2)
-    both = there.unsqueeze(1) & there.unsqueeze(2)
-    only = there.unsqueeze(1) & ~there.unsqueeze(2)
-    neither = ~there.unsqueeze(1) & ~there.unsqueeze(2)
-    first: Int[Tensor, "P K K"] = ((both & better) | only | (neither & (place < place.unsqueeze(1)))).long()
+    better, other = label.unsqueeze(1) > label.unsqueeze(2), there.unsqueeze(1)
+    first = torch.where(there.unsqueeze(2), other & better, other | (place < place.unsqueeze(1))).long()
     waiting = (first.unsqueeze(1) * (~chosen).long().unsqueeze(1)).sum(-1)
     certain = torch.where(there.unsqueeze(1), score.unsqueeze(1) - left, 0.0)
     return torch.where(chosen | (waiting > 0), NEVER, certain)

@@ -3,11 +3,10 @@
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid, pad, softplus
 
 from ..binding import learns_from
-from ..errors import DataError
-from ..ops import present
+from ..ops import grades, present
 
 
 @learns_from("ratings")
@@ -33,36 +32,24 @@ def ordinal(
 
     >>> import torch
     >>> label = torch.tensor([[1.0, 2.0]])
-    >>> ordinal(torch.zeros(1, 2), torch.zeros(1, 2), torch.ones(1, 2, 1), label, lowest=1)
+    >>> ordinal(torch.zeros(1, 2), torch.zeros(1, 2), torch.ones(1, 2, 1), label, lowest=1.0)
     tensor([[0.8814, 1.7627]])
     """
-    gaps = softplus(numbers[:, 1:]).cumsum(-1)
-    gaps = torch.cat([torch.zeros_like(numbers[:, :1]), gaps], -1)
-    theta = numbers[:, :1] + gaps - gaps.mean(-1, keepdim=True)
-    there, grade = present(mask), _grades(label, present(mask), lowest=lowest, count=numbers.shape[1] + 1)
-    # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)), of which no part is lost to rounding.
-    above = torch.cat([theta, torch.full_like(theta[:, :1], torch.inf)], -1).gather(1, grade) - score
-    below = torch.cat([torch.full_like(theta[:, :1], -torch.inf), theta], -1).gather(1, grade) - score
-    return -torch.where(there, logsigmoid(above) + logsigmoid(-below) + (-(below - above).exp()).log1p(), 0.0)
-
-
-def _grades(label: Float[Tensor, "P K"], there: Tensor, *, lowest: float, count: int) -> Tensor:
-    """How many grades lie below each label; 0 for missing responses."""
-    grade = torch.where(there, label - lowest, 0.0)
-    wrong = (grade < 0) | (grade > count - 1) | (grade != grade.round())
-    if bool(wrong.any()):
-        raise DataError(
-            f"an answer is rated {float(label[wrong][0]):g}, and the grades are the {count} whole numbers from "
-            f"{lowest:g} to {lowest + count - 1:g}: say which there are (lowest=..., highest=...), or learn from the "
-            "distances of the ratings with `interval`."
-        )
-    return grade.long()
+    first, gaps = numbers[:, 0:1], softplus(numbers[:, 1:])
+    steps = torch.cat([torch.zeros_like(first), gaps], 1).cumsum(1)
+    theta = first + steps - steps.mean(1, keepdim=True)
+    ends = pad(pad(theta, (1, 0), value=-torch.inf), (0, 1), value=torch.inf)
+    grade = grades(label, mask, lowest=lowest, count=theta.shape[1] + 1)
+    above, below = ends.gather(1, grade + 1) - score, ends.gather(1, grade) - score
+    # sigmoid(above) - sigmoid(below), as a product of which no part is lost to rounding
+    found = logsigmoid(above) + logsigmoid(-below) + (-(below - above).exp()).log1p()
+    return -torch.where(present(mask), found, 0.0)
 
 
 @learns_from("ratings")
 def interval(
     score: Float[Tensor, "P K"],
-    numbers: Float[Tensor, "P 2"],
+    numbers: Float[Tensor, "P D"],
     mask: Num[Tensor, "P K T"],
     label: Float[Tensor, "P K"],
     *,
@@ -82,5 +69,6 @@ def interval(
     >>> interval(torch.tensor([[1.0]]), torch.zeros(1, 2), torch.ones(1, 1, 1), torch.tensor([[5.0]]), middle=3.0)
     tensor([[0.5000]])
     """
-    gap = (label - middle) / unit - numbers[:, :1] - score
-    return torch.where(present(mask), (gap / numbers[:, 1:].exp()).square() / 2 + numbers[:, 1:], 0.0)
+    offset, log_sigma = numbers[:, 0:1], numbers[:, 1:2]
+    gap = (label - middle) / unit - offset - score
+    return torch.where(present(mask), (gap / log_sigma.exp()).square() / 2 + log_sigma, 0.0)

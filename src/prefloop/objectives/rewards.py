@@ -5,7 +5,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid
 
-from ..errors import RecipeError
+from ..errors import at_least
 from ..ops import lead, present
 
 
@@ -61,8 +61,7 @@ def margin_bradley_terry(
     >>> margin_bradley_terry(torch.tensor([[2.0, 1.0]] * 2), torch.tensor([0.625, 1.0]))
     tensor([0.3133, 0.6931])
     """
-    if grades < 2:
-        raise RecipeError(f"`grades` of `margin_bradley_terry` is {grades}: a margin tells at least 2 strengths apart.")
+    at_least("margin_bradley_terry", 2, grades=grades)
     strength = grades * (2 * target - 1)
     margin = most * (strength - 1).clamp(min=0) / (grades - 1)
     return -logsigmoid(lead(score) - margin)

@@ -35,7 +35,8 @@ def p_love(
     tensor([[1.3863, 0.6931]])
     """
     above_zero("p_love", liked=liked, disliked=disliked)
-    return _weighed(score, mask, label, torch.where(label > 0, liked, disliked))
+    up = (label > 0).to(score)
+    return _weighed(score, mask, label, liked * up + disliked * (1 - up))
 
 
 @learns_from("thumbs")

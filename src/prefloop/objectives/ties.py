@@ -23,7 +23,7 @@ def davidson(score: Float[Tensor, "P 2"], numbers: Float[Tensor, "P 1"], tied: N
     tensor([0.6803, 1.1803])
     """
     half = lead(score) / 2
-    every = torch.stack([half, numbers[:, 0], -half], -1).log_softmax(-1)
+    every = torch.stack([half, numbers[:, 0], -half], 1).log_softmax(1)
     return -torch.where(tied.bool(), every[:, 1], every[:, 0])
 
 

@@ -17,7 +17,7 @@ def ordinal(*, lowest: int = 1, highest: int = 5, **common: Unpack[Fitted]) -> R
         name="ordinal",
         paper="McCullagh 1980, the cumulative link model with proportional odds",
         summary="a reward model from grades, whose distances are learnt",
-        objective=bind(objective, lowest=lowest),
+        objective=bind(objective, lowest=float(lowest)),
         beside={"grades": Model(head="numbers", channels=("middle", *gaps), train=True)},
         **common,
     )
