@@ -81,7 +81,7 @@ def test_the_ties_of_a_store_are_read_by_what_learns_from_them(tmp_path):
         (" a3", 1.0, "ada"),
     ]
     assert said == []
-    assert len(judged_answers(replace(recipe, objective=method("bradley-terry")().objective), say=said.append)) == 2
+    assert len(judged_answers(replace(method("bradley-terry")(), data=str(path)), say=said.append)) == 2
 
 
 def test_pairs_preferred_both_ways_are_counted_and_said():
@@ -136,10 +136,10 @@ def test_a_rating_that_is_no_grade_names_the_grades():
     with pytest.raises(DataError, match=r"rated 3\.5, and the grades are the 5 whole numbers from 1 to 5"):
         learn(method("ordinal")(), two(labels=(3.5, 1.0)))
     with pytest.raises(DataError, match="rated 6"):
-        grades(torch.tensor([[6.0]]), torch.ones(1, 1, 1), lowest=1.0, count=5)
+        grades(torch.tensor([[6.0]]), torch.ones(1, 1, 1), lowest=1.0, steps=4)
     with pytest.raises(DataError, match="rated 0"):
-        grades(torch.tensor([[0.0]]), torch.ones(1, 1, 1), lowest=1.0, count=5)
-    missing = grades(torch.tensor([[9.0, 5.0]]), torch.tensor([[[0], [1]]]), lowest=1.0, count=5)
+        grades(torch.tensor([[0.0]]), torch.ones(1, 1, 1), lowest=1.0, steps=4)
+    missing = grades(torch.tensor([[9.0, 5.0]]), torch.tensor([[[0], [1]]]), lowest=1.0, steps=4)
     assert missing.tolist() == [[0, 4]]
 
 
@@ -166,7 +166,7 @@ def test_an_odd_embedding_and_a_long_ranking_are_refused():
         round_about(torch.ones(1, 2, 3))
     eleven = torch.ones(1, 11)
     (term,) = method("ranking")().objective
-    with pytest.raises(RecipeError, match="given 11 responses to a prompt.*at most 10"):
+    with pytest.raises(RecipeError, match=r"given 11 responses to a prompt.*at most 10"):
         term.objective({"score": eleven, "mask": torch.ones(1, 11, 1), "label": eleven})
 
 

@@ -84,21 +84,21 @@ def round_about(v: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
     return (even[:, 0] * odd[:, 1] - odd[:, 0] * even[:, 1]).sum(-1)
 
 
-def grades(label: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, lowest: float, count: int) -> Int[Tensor, "P K"]:
-    """How many grades lie below each label, of so many whole ones from the lowest; 0 for a missing response.
+def grades(label: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, lowest: float, steps: int) -> Int[Tensor, "P K"]:
+    """How many grades lie below each label, of whole ones from the lowest up by so many steps; 0 where one is missing.
 
     Raises:
         DataError: a label is none of the grades.
 
-    >>> grades(torch.tensor([[3.0, 1.0]]), torch.ones(1, 2, 1), lowest=1.0, count=5)
+    >>> grades(torch.tensor([[3.0, 1.0]]), torch.ones(1, 2, 1), lowest=1.0, steps=4)
     tensor([[2, 0]])
     """
     grade = torch.where(present(mask), label - lowest, 0.0)
-    wrong = (grade < 0) | (grade > count - 1) | (grade != grade.round())
+    wrong = (grade < 0) | (grade > steps) | (grade != grade.round())
     if bool(wrong.any()):
         raise DataError(
-            f"an answer is rated {float(label[wrong][0]):g}, and the grades are the {count} whole numbers from "
-            f"{lowest:g} to {lowest + count - 1:g}: say which there are (lowest=..., highest=...), or learn from the "
+            f"an answer is rated {float(label[wrong][0]):g}, and the grades are the {steps + 1} whole numbers from "
+            f"{lowest:g} to {lowest + steps:g}: say which there are (lowest=..., highest=...), or learn from the "
             "distances of the ratings with `interval`."
         )
     return grade.long()

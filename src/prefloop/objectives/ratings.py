@@ -39,7 +39,7 @@ def ordinal(
     steps = torch.cat([torch.zeros_like(first), gaps], 1).cumsum(1)
     theta = first + steps - steps.mean(1, keepdim=True)
     ends = pad(pad(theta, (1, 0), value=-torch.inf), (0, 1), value=torch.inf)
-    grade = grades(label, mask, lowest=lowest, count=theta.shape[1] + 1)
+    grade = grades(label, mask, lowest=lowest, steps=theta.shape[1])
     above, below = ends.gather(1, grade + 1) - score, ends.gather(1, grade) - score
     # sigmoid(above) - sigmoid(below), as a product of which no part is lost to rounding
     found = logsigmoid(above) + logsigmoid(-below) + (-(below - above).exp()).log1p()
