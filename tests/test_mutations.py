@@ -70,6 +70,10 @@ EQUIVALENT = {
         "torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(1)",
         "dim=-1 -> dim=1",
     },
+    # A set of more responses than there are is none.
+    "ranking": {"responses + 1 -> responses + 2"},
+    # Above the highest grade nothing is read.
+    "ordinal": {"(0, 1) -> (0, 2)"},
     "best_alone": {"present(mask).sum(-1, keepdim=True) -> present(mask).sum(1, keepdim=True)"},
     "preferred": {"there.shape[-1] -> there.shape[1]"},
 }

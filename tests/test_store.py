@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,9 +137,10 @@ def test_a_choice_has_the_chosen_response_first_and_pairs_set_it_against_each_ot
     store.add_questions([question(1, round=2), question(2, split="held_out")])
     store.add_answers([answer(1, "ben", 1), answer(2, "ben", 2)])
     (choice,) = store.choices()
-    assert (choice.question, choice.who, choice.round) == ("q1", "ben", 2)
-    assert choice.group == group("p1", "b c", "a", "d", labels=(1.0, 0.0, 0.0))
-    assert [p.group for p in store.pairs()] == [group("p1", "b c", other, labels=(1.0, 0.0)) for other in "ad"]
+    assert (choice.question, choice.round) == ("q1", 2)
+    assert choice.group == replace(group("p1", "b c", "a", "d", labels=(1.0, 0.0, 0.0)), who="ben")
+    pairs = [replace(group("p1", "b c", other, labels=(1.0, 0.0)), who="ben") for other in "ad"]
+    assert [p.group for p in store.pairs()] == pairs
     assert [c.group.texts for c in store.choices(split="held_out")] == [("d", "a", "b c")]
     assert store.pairs(rounds=[0, 1]) == []
 

@@ -17,7 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["assembler", "policy", "update", "sampler", "frozen", "critic", "reward model", "scorer", "feedback"]
+Source = Literal[
+    "assembler", "policy", "update", "sampler", "frozen", "critic", "reward model", "table", "scorer", "feedback"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,9 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("value", "P K T", "critic", "the critic's estimate before each token, differentiable"),
     ("old_value", "P K T", "update", "`value` frozen at the start of the update"),
     ("score", "P K", "reward model", "the reward model's output for the whole response, differentiable"),
+    ("scores", "P K D", "reward model", "each channel of a reward model for the whole response, differentiable"),
+    ("traits", "P D", "table", "numbers learnt about whoever judged the row, differentiable"),
+    ("numbers", "P D", "table", "numbers learnt beside the models, the same for every row, differentiable"),
     ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),
     ("chance", "P K", "sampler", "an even random number between 0 and 1 for each response, for selections by chance"),
     ("reward", "P K", "scorer", "what the response is paid; (P K D) before its channels are made one"),
@@ -77,7 +82,11 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
         "assembler",
         "how much of its key content the response lacks, 0 for none; -1 where nobody counted",
     ),
+    ("aspect", "P K D", "feedback", "what people said of each channel of the response; NaN where nobody did"),
+    ("token_label", "P K T", "feedback", "what people said of the part that ends at this token; NaN elsewhere"),
     ("target", "P", "feedback", "soft preference for index 0"),
+    ("tied", "P", "feedback", "1 where people preferred neither of two, 0 elsewhere"),
+    ("liked_share", "P", "feedback", "share of all judged answers that people liked, the same in every row"),
     ("weight", "P", "feedback", "importance of the example"),
     ("who", "P", "feedback", "which annotator judged it"),
 )

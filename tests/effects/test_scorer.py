@@ -110,7 +110,7 @@ def test_a_reward_model_scores_the_text_of_every_response_with_its_end(reward):
 
 def test_normalised_scores_have_mean_0_and_variance_1_over_the_samples_that_are_there(reward):
     raw = model_score(GROUPS, model=reward)
-    mean, std = normalise(reward, GROUPS)
+    mean, std = normalise(reward, GROUPS).values()
     there = torch.tensor([[True, True, False], [True, True, True]])
     scores = model_score(GROUPS, model=reward)[there]
     assert scores.mean().item() == pytest.approx(0, abs=1e-5)

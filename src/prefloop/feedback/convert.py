@@ -58,6 +58,8 @@ def best_first(group: Group) -> Group:
         group,
         responses=tuple(group.responses[i] for i in order),
         labels=tuple(group.labels[i] for i in order),
+        aspects={name: tuple(numbers[i] for i in order) for name, numbers in group.aspects.items()},
+        marks=tuple(replace(mark, response=order.index(mark.response)) for mark in group.marks),
     )
 
 
@@ -207,10 +209,13 @@ def _pairs(groups: Iterable[Group]) -> list[Group]:
 
 
 def _pair(group: Group, better: int, worse: int) -> Group:
+    places = (better, worse)
     return replace(
         group,
         responses=(group.responses[better], group.responses[worse]),
         labels=(group.labels[better], group.labels[worse]) if group.labels else (),
+        aspects={name: (numbers[better], numbers[worse]) for name, numbers in group.aspects.items()},
+        marks=tuple(replace(m, response=places.index(m.response)) for m in group.marks if m.response in places),
     )
 
 

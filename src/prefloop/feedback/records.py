@@ -16,12 +16,11 @@ class Judgement:
 
     >>> from prefloop.text import Prompt, Response
     >>> group = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
-    >>> Judgement(question="q1", who="ada", round=0, group=group).group.texts[0]
+    >>> Judgement(question="q1", round=0, group=group).group.texts[0]
     ' two'
     """
 
     question: str
-    who: str
     round: int
     group: Group
 

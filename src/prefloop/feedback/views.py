@@ -27,7 +27,8 @@ def judgements(said: Iterable[tuple[Question, Answer]], views: Mapping[str, View
             if isinstance(one, str):
                 found.left_out[one] = found.left_out.get(one, 0) + 1
             else:
-                found.append(Judgement(question=question.id, who=answer.who, round=question.round, group=one))
+                group = replace(one, who=answer.who)
+                found.append(Judgement(question=question.id, round=question.round, group=group))
     return found
 
 
@@ -53,6 +54,14 @@ def pairs(question: Question, answer: Answer) -> Iterator[Group | str]:
             yield replace(choice, responses=(best, other), labels=(1.0, 0.0), target=_target(question, answer))
 
 
+def comparisons(question: Question, answer: Answer) -> Iterator[Group | str]:
+    """`pairs`, and those of which neither was preferred, tied or both bad, as they were and with a `target` of 1/2."""
+    if preferred(answer.value) is None:
+        yield replace(question.group, labels=(), target=0.5)
+    else:
+        yield from pairs(question, answer)
+
+
 def _target(question: Question, answer: Answer) -> float | None:
     if not isinstance(answer.value, Mapping):
         return None
@@ -72,14 +81,18 @@ def rankings(question: Question, answer: Answer) -> Iterator[Group | str]:
 
 
 def ratings(question: Question, answer: Answer, *, axis: str | None = None) -> Iterator[Group | str]:
-    """The responses best first; the label is the number on the axis, or the mean of all axes without one."""
+    """The responses best first; the label is the number on the axis, or the mean of all axes without one.
+
+    Every axis is kept in the group's `aspects`.
+    """
     axes = question.options["axes"]
     if axis is not None and axis not in axes:
         yield f"no rating on the axis {axis}"
         return
     read = [axis] if axis is not None else list(axes)
     labels = tuple(sum(row[a] for a in read) / len(read) for row in answer.value)
-    yield best_first(replace(question.group, labels=labels))
+    aspects = {a: tuple(float(row[a]) for row in answer.value) for a in axes}
+    yield best_first(replace(question.group, labels=labels, aspects=aspects))
 
 
 def corrections(question: Question, answer: Answer) -> Iterator[Group | str]:
@@ -102,6 +115,7 @@ _UNDECIDED = {"tie": "ties", "both-bad": "both bad"}
 VIEWS: Mapping[str, Mapping[str, View]] = {
     "choices": {"comparison": choices, "choice": choices},
     "pairs": {"comparison": pairs, "choice": pairs},
+    "comparisons": {"comparison": comparisons},
     "thumbs": {"thumbs": thumbs},
     "rankings": {"ranking": rankings},
     "ratings": {"rating": ratings},

@@ -11,8 +11,10 @@ import torch
 from ..errors import RecipeError
 from ..models.decoder import WithoutAdapter
 from ..models.load import Fetched, fetch, load
+from ..models.table import Table
 from ..planning import Plan, plan
 from ..recipe import Model, Recipe
+from ..recipe_models import TABLES
 from ..roles import model_of
 from .seeds import seed_of
 
@@ -22,7 +24,7 @@ def bring(*recipes: Recipe, say: Callable[[str], None]) -> tuple[tuple[Recipe, .
     found: dict[str, Fetched] = {}
 
     def here(recipe: Recipe, role: str, model: Model) -> Model:
-        if model.source in recipe.models or role not in (*plan(recipe).roles, "policy"):
+        if not model.source or model.source in recipe.models or role not in (*plan(recipe).roles, "policy"):
             return model
         if model.source not in found:
             found[model.source] = fetch(model.source, say=say)
@@ -46,6 +48,9 @@ def load_networks(
         if role in networks:
             continue
         declared, source = recipe.models[role], model_of(recipe, role)
+        if declared.head in TABLES:
+            networks[role] = Table(declared.channels, apart=declared.head == "traits", name=role)
+            continue
         copied = declared.source if declared.source in recipe.models else None
         if copied is not None and not declared.train and source.adapter is not None:
             if copied not in networks:

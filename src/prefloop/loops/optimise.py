@@ -31,6 +31,7 @@ from .interrupt import Patience
 from .judged import in_tokens, preferred, speaker
 from .online import Draw, Drawn, must_stand_apart, online
 from .progress import Progress, Silent
+from .said import said
 from .seeds import endless, seed_of
 from .training import Training
 from .watch import Watch
@@ -157,7 +158,7 @@ def _offline(
     data = data.having(**calibrated(recipe, groups), **degree(data, needs.degrees))
     # Judged answers are not the policy's own samples of now, and what people said is there only where it is read.
     data = data.without("sampled_logp", *{"label", "target"}.difference(needs.judged))
-    data = data.having(at=torch.arange(len(data)))
+    data = data.having(at=torch.arange(len(data)), **said(groups, data["mask"].shape, recipe, needs, networks))
     data = selected(recipe, scored(data, recipe.score, groups, networks, recipe.scoring))
     data = teaching(data, pairwise=needs.pairwise)
     if not len(data):

@@ -262,14 +262,12 @@ def _reward(state: State, number: int) -> None:
             title=f"round {number}: reward model",
         )
         plain = [q.group for q in state.store.questions(split="train", round=1)]
-        mean, std = normalise(model, plain)
+        facts = normalise(model, plain)
         asked = state.store.questions(split="held_out", round=number)
         if asked:
             best = model_score([q.group for q in asked], model=model).argmax(-1)
             state.folder.keep(f"{number}-picks", {q.id: int(i) for q, i in zip(asked, best, strict=True)})
-        checkpoint.write(
-            state.folder.state / f"{number}-reward", checkpoint.trained_weights(model), {"mean": mean, "std": std}
-        )
+        checkpoint.write(state.folder.state / f"{number}-reward", checkpoint.trained_weights(model), facts)
         _forget(state)
 
 

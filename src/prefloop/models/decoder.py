@@ -6,6 +6,7 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
     value        AutoModelForTokenClassification      value, before a token  (P K T)
     token_score  AutoModelForTokenClassification      token_score, after it  (P K T)
     score        AutoModelForSequenceClassification   score                  (P K)
+                                                      scores, with channels  (P K D)
 
 A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
 is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 from ..batch import Batch
 from ..errors import ModelError
 from ..ops import soft_min
-from ..recipe import GIVEN_BY_HEAD, Head
+from ..recipe_models import GIVEN_BY_HEAD, Head
 from .attention import Packed, Tree
 from .lean import Lean, fits
 from .logprobs import token_logprobs
@@ -63,6 +64,7 @@ class Decoder:
         # What is read after an answer before its score is taken; kept in the checkpoint's config.
         said = getattr(stock.config, "prefloop_ending", "") if head == "score" else ""
         self.softness = getattr(stock.config, "prefloop_softness", None) if head == "value" else None
+        self.channels: tuple[str, ...] = tuple(getattr(stock.config, "prefloop_channels", ()))
         self.ending = tuple(tokenizer(said, add_special_tokens=False)["input_ids"]) if said else ()
         model.eval()  # no dropout: the sampler and the trainer must agree on every log-probability
         set_up(self)
@@ -154,7 +156,8 @@ class Decoder:
         Log-probabilities and entropies are those of the distribution at `temperature`, and so is what the comparisons
         are shown.
         """
-        foreign = set(want) - {*GIVEN_BY_HEAD[self.head], *(["degree_logits"] if self.degree_head else [])}
+        given = ("scores",) if self.channels else GIVEN_BY_HEAD[self.head]
+        foreign = set(want) - {*given, *(["degree_logits"] if self.degree_head else [])}
         if foreign:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
         longest = batch["ids"].shape[-1]
@@ -191,12 +194,14 @@ class Decoder:
                 found |= {n: spread(v[back]) for n, v in zip(("logp", "entropy"), own, strict=True) if n in want}
             return found
         if self.head == "score":
-            return {"score": at_ends(self._scores)}
+            return {"scores" if self.channels else "score": at_ends(self._scores)}
         at = before if self.head == "value" else slots
         return {self.head: spread(self._scores(hidden[at])[back])}
 
     def _scores(self, hidden: Tensor) -> Tensor:
         scores = _whole(self._score_layer()(hidden))
+        if self.channels:
+            return scores
         return scores.squeeze(-1) if self.softness is None else soft_min(scores, softness=self.softness)
 
     def _score_layer(self) -> nn.Module:

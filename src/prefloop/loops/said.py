@@ -1,0 +1,106 @@
+"""What people said, as the tensors that a recipe reads beside the order of the answers."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from ..models.table import Table
+from ..planning import Plan
+from ..recipe import Recipe
+from ..text import Group
+
+NOBODY = math.nan
+"""Stands where nobody said anything."""
+
+
+def said(
+    groups: Sequence[Group], shape: torch.Size, recipe: Recipe, needs: Plan, networks: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """What people said of the groups beside an order, in their tokens (P K T): the tensors of `JUDGED` the plan names.
+
+    Every table of the networks learns to know the people.
+
+    Raises:
+        DataError: nobody said anything of a channel that the recipe learns, or of any part of an answer; one person
+            said everything, where people are told apart.
+    """
+    found: dict[str, Tensor] = {}
+    if "tied" in needs.judged:
+        found["tied"] = torch.tensor([float(g.target == 0.5) for g in groups])
+    if "liked_share" in needs.judged:
+        liked = [label > 0 for g in groups for label in g.labels]
+        found["liked_share"] = torch.full((len(groups),), sum(liked) / len(liked))
+    if "who" in needs.judged:
+        if any("traits" in given for given in needs.outputs.values()):
+            _must_be_several(groups, recipe)
+        tables = [n for n in networks.values() if isinstance(n, Table) and n.apart]
+        for table in tables:
+            table.know({g.who for g in groups})
+        everybody = tables[0].number if tables else sorted({g.who for g in groups}).index
+        found["who"] = torch.tensor([everybody(g.who) for g in groups])
+    if "aspect" in needs.judged:
+        [role] = [role for role, tensors in needs.outputs.items() if "scores" in tensors]
+        found["aspect"] = _aspects(groups, shape, recipe.models[role].channels)
+    if "token_label" in needs.judged:
+        found["token_label"] = _marked(groups, shape, networks[next(iter(needs.outputs))].tokenizer)
+    return found
+
+
+def _must_be_several(groups: Sequence[Group], recipe: Recipe) -> None:
+    known = sorted({g.who for g in groups} - {""})
+    if len(known) < 2:
+        whom = f"only {known[0]} judged these answers" if known else "nobody knows who judged these answers"
+        raise DataError(
+            f"`{recipe.name}` learns how people differ, and {whom}: give judgements of several people, each by name "
+            'in `who` (a feedback store keeps it; in Python Group(..., who="ada")), or take a method that needs none, '
+            "such as `bradley-terry`."
+        )
+
+
+def _aspects(groups: Sequence[Group], shape: torch.Size, channels: Sequence[str]) -> Tensor:
+    table = torch.full((*shape[:2], len(channels)), NOBODY)
+    for p, group in enumerate(groups):
+        for d, channel in enumerate(channels):
+            for k, number in enumerate(group.aspects.get(channel, ())):
+                table[p, k, d] = NOBODY if number is None else number
+    for d, channel in enumerate(channels):
+        if bool(table[..., d].isnan().all()):
+            rated = sorted({name for g in groups for name in g.aspects}) or ["nothing"]
+            raise DataError(
+                f"nobody has rated `{channel}`, which is to be learnt: leave the channel out, or add ratings of it. "
+                f"What was rated: {', '.join(rated)}."
+            )
+    return table
+
+
+def _marked(groups: Sequence[Group], shape: torch.Size, tokenizer: Any) -> Tensor:
+    labels = torch.full(tuple(shape), NOBODY)
+    for p, group in enumerate(groups):
+        ends = {}
+        for mark in group.marks:
+            if mark.response not in ends:
+                ends[mark.response] = _ends(group, mark.response, tokenizer)
+            at = bisect_left(ends[mark.response], mark.end)
+            labels[p, mark.response, min(at, len(ends[mark.response]) - 1)] = mark.value
+    if bool(labels.isnan().all()):
+        raise DataError(
+            "nobody has judged a part of any answer, and this is learnt from judgements of steps or sentences: give "
+            "the groups marks, Group(..., marks=(Mark(response=0, end=12, value=1.0),))."
+        )
+    return labels
+
+
+def _ends(group: Group, k: int, tokenizer: Any) -> list[int]:
+    """How many characters of an answer are there after each of its tokens.
+
+    The tokens may not be those that the text gives when it is encoded anew, so that they are counted as they are.
+    """
+    ids = list(group.responses[k].ids)
+    return [len(tokenizer.decode(ids[: n + 1], skip_special_tokens=True)) for n in range(len(ids))]
