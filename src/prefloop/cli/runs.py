@@ -45,7 +45,7 @@ def demo(
 
     rounds = with_changes(make(method_name=method, people=people, model=model or SMOLLM2, seed=seed), changes or [])
     given = {"--method": method, "--people": people, "--seed": seed, **({"--model": model} if model else {})}
-    _run(rounds, out, resume, sampler, _command("demo", given, out, sampler, changes))
+    run_into(rounds, out, resume, sampler, command_line("demo", given, out, sampler, changes))
 
 
 def run(recipe: RecipeName, out: Out, sampler: Sampler = "local", resume: Resume = False, changes: Set = None) -> None:
@@ -55,7 +55,9 @@ def run(recipe: RecipeName, out: Out, sampler: Sampler = "local", resume: Resume
     """
     from ..loops.find import find
 
-    _run(find(recipe, changes or []), out, resume, sampler, _command("run", {"": recipe}, out, sampler, changes))
+    run_into(
+        find(recipe, changes or []), out, resume, sampler, command_line("run", {"": recipe}, out, sampler, changes)
+    )
 
 
 def align(
@@ -88,10 +90,10 @@ def align(
     options = {"--data": data, "--model": model, "--held-out": held_out, "--split": split, "--as": form}
     given = {"": recipe, **{name: value for name, value in options.items() if value}}
     value = on_data(found, data=judged, model=model or None, held_out=held_out)
-    _run(value, out, resume, "local", _command("align", given, out, "local", changes))
+    run_into(value, out, resume, "local", command_line("align", given, out, "local", changes))
 
 
-def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes: list[str] | None) -> str:
+def command_line(name: str, given: dict[str, Any], out: Path, sampler: str, changes: list[str] | None) -> str:
     """The line that repeats a command."""
     if sampler != "local":
         given = {**given, "--sampler": sampler}
@@ -99,7 +101,8 @@ def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes:
     return shlex.join(["prefloop", *(str(word) for pair in options for word in pair if word != "")])
 
 
-def _run(value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str) -> None:
+def run_into(value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str) -> None:
+    """Run something into a folder, and say what came of it; Ctrl-C ends with the line that goes on."""
     from ..feedback.terminal import Terminal
     from ..loops.align import Align
     from ..loops.rounds import Rounds
@@ -130,7 +133,7 @@ def _run(value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, 
             console.print(f"warning: {warning}", style="yellow", highlight=False)
         console.print(f"The report: {out / 'report.html'}", highlight=False, soft_wrap=True)
     else:
-        if isinstance(value, Align):
+        if type(value) is Align:
             _show(value, out)
         console.print(f"{len(result.metrics)} steps; the trained models are in {out}", highlight=False, soft_wrap=True)
 

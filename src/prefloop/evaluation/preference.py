@@ -11,6 +11,7 @@ from ..feedback.convert import comparisons
 from ..feedback.sources import chance
 from ..statistics import Interval, wilson
 from ..text import Group, Prompt
+from .calibration import won
 
 Place = tuple[int, int]
 """A group and a response of it."""
@@ -87,14 +88,10 @@ def accuracy(scores: Scores, held_out: Comparisons) -> Interval:
     0.75
     """
     right = sum(
-        sum(_won(scores[a][i] - scores[b][j]) for (a, i), (b, j) in pairs) / len(pairs)
+        sum(won(scores[a][i] - scores[b][j]) for (a, i), (b, j) in pairs) / len(pairs)
         for pairs in held_out.observations
     )
     return wilson(right, len(held_out.observations))
-
-
-def _won(gap: float) -> float:
-    return 0.5 if gap == 0 else float(gap > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
