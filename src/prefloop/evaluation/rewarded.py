@@ -120,10 +120,19 @@ def _words(prompts: Sequence[Answers], seed: int, shown: int) -> Iterator[Effect
     sure = _certainty(halves[0])
     ranked = sorted(sure, key=lambda run: (-sure[run], run))
     measured: list[Effect] = []
-    for run in dict.fromkeys((*ranked[:shown], *ranked[-shown:])):
+    for run in dict.fromkeys((*_apart(ranked, shown), *_apart(ranked[::-1], shown))):
         spelt = re.compile(r"\b" + r"\W+".join(map(re.escape, run.split())) + r"\b", re.IGNORECASE)
         measured += _effect(run, halves[1], partial(_has, run), spelt, seed)
     yield from sorted(measured, key=lambda e: -e.gain.estimate)
+
+
+def _apart(ranked: Sequence[str], count: int) -> list[str]:
+    """The first so many runs of which none holds another."""
+    found: list[str] = []
+    for run in ranked:
+        if len(found) < count and not any(f" {a} " in f" {b} " for one in found for a, b in ((one, run), (run, one))):
+            found.append(run)
+    return found
 
 
 def _has(run: str, text: str) -> bool:
