@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import restated
+import restated_likelihoods
 import restated_rewards
 from prefloop import baselines, credit, select
 from prefloop.binding import Bound, bind
@@ -15,19 +16,25 @@ from prefloop.objectives import (
     anchored,
     calibration,
     critic,
+    cycles,
     degrees,
     distributions,
     divergences,
+    flips,
     imitation,
     lists,
     margins,
     pairs,
     penalties,
     policy,
+    rankings,
+    ratings,
     reference_free,
     rewards,
     robust,
     singles,
+    thumbs,
+    ties,
     token_level,
 )
 from reward_oracles import OF_THE_WHOLE_BATCH, PAID
@@ -99,6 +106,20 @@ PURE_FUNCTIONS = {
     imitation.nll_of_best_per_token: ({},),
     rewards.bradley_terry: ({},),
     rewards.kway_choice: ({},),
+    rewards.margin_bradley_terry: ({}, {"most": 3.0, "grades": 3}, {"grades": 2}),
+    rewards.soft_bradley_terry: ({},),
+    rewards.smoothed_bradley_terry: ({}, {"smoothing": 0.3}),
+    ties.davidson: ({},),
+    ties.rao_kupper: ({},),
+    rankings.ranking: ({},),
+    ratings.ordinal: ({"lowest": 0.0},),
+    ratings.interval: ({}, {"middle": 0.7, "unit": 1.4}),
+    thumbs.p_love: ({}, {"liked": 1.3, "disliked": 0.6}),
+    thumbs.balanced_p_love: ({},),
+    cycles.general_preference: ({}, {"tau": 0.7}),
+    cycles.hybrid_preference: ({},),
+    flips.known_flips: ({}, {"flips": 0.3}),
+    flips.annotator_flips: ({}, {"begin": 0.3}),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
     policy.dual_clip: ({}, {"low": 0.1, "high": 0.4, "most": 1.2}),
     policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
@@ -142,11 +163,14 @@ FOURFOLD = {robust.doubly_robust.__name__}
 """What takes a pair and two draws at least."""
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {f.__name__ for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
+LEARNT = {"scores", "numbers", "traits"}
+"""What models of several numbers give."""
 COMPARES_SIBLINGS = {
     f.__name__
     for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
+RESTATED = (restated, restated_rewards, restated_likelihoods)
 
 
 def inputs(function):
@@ -166,7 +190,17 @@ def arguments(function, tensors):
     if function.__name__ == "drawn_baseline":
         drawn = tensors["win_rate"].argsort(-1) < tensors["win_rate"].shape[-1] // 2
         tensors = {**tensors, "calibrated": drawn.double(), "mask": tensors["mask"] | drawn[..., None]}
-    return {name: tensors[name] for name in inputs(function)}
+    if function.__name__ == "ordinal":
+        tensors = {**tensors, "label": 2 * tensors["label"]}  # a grade is a whole number
+    channels = 4 if function.__name__ == "general_preference" else None
+    found = {name: tensors[name] for name in inputs(function)}
+    return {name: x[..., : channels or _last(function, name)] if name in LEARNT else x for name, x in found.items()}
+
+
+def _last(function, name):
+    """How many numbers a function takes of a model with channels; `None` where it takes any."""
+    *_, last = inspect.signature(function).parameters[name].annotation.dim_str.split()
+    return int(last) if last.isdigit() else None
 
 
 def batch(seed, *, k):
@@ -220,6 +254,11 @@ def batch(seed, *, k):
         "degree_logits": normal(p, k, 3, scale=2.0),
         "degree": torch.randint(-1, 3, (p, k), generator=source),
         "token_channels": normal(p, k, t, 3),
+        "scores": normal(p, k, 5),
+        "numbers": normal(p, 3),
+        "traits": normal(p, 3, scale=1.0),
+        "tied": torch.tensor([0, 1, 1, 0, 1])[torch.randperm(p, generator=source)],
+        "liked_share": 0.1 + 0.8 * torch.rand(p, generator=source, dtype=torch.float64),
     }
 
 
@@ -242,7 +281,7 @@ def check(function, knobs_tried):
 
 def _restated(function, given, knobs):
     name = function.__name__
-    formula = getattr(restated, name, None) or getattr(restated_rewards, name)
+    formula = next(f for m in RESTATED if (f := getattr(m, name, None)))
     if function.__name__ in WHOLE_BATCH:
         return formula(**{name: x.tolist() for name, x in given.items()}, **knobs)
     prompts = [dict(zip(given, rows, strict=True)) for rows in zip(*(x.tolist() for x in given.values()), strict=True)]

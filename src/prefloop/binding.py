@@ -74,6 +74,11 @@ class Bound:
         return marked or self.pairwise or self.compares
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """The forms of judgement it makes sense of, as set by the `learns_from` decorator; empty for any."""
+        return getattr(self.function, "forms", ())
+
+    @property
     def gives(self) -> tuple[str, ...]:
         """The names of what it returns, as set by the `gives` decorator; empty for objectives and scorers."""
         return getattr(self.function, "gives", ())
@@ -141,6 +146,22 @@ def among_siblings(function: F) -> F:
     """
     function.among_siblings = True  # type: ignore[attr-defined]
     return function
+
+
+def learns_from(*forms: str) -> Callable[[F], F]:
+    """Name the forms of judgement (`recipe.Form`) an objective makes sense of, where its signature does not say so.
+
+    >>> @learns_from("ratings")
+    ... def squared(score, label): ...
+    >>> bind(squared).forms
+    ('ratings',)
+    """
+
+    def mark(function: F) -> F:
+        function.forms = forms  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 def locate(thing: Any) -> str:

@@ -64,3 +64,32 @@ def above_zero(function: str, **knobs: float) -> None:
     for name, number in knobs.items():
         if number <= 0:
             raise RecipeError(f"`{name}` of `{function}` is {number:g}: it is above 0.")
+
+
+def at_least(function: str, least: int, **knobs: int) -> None:
+    """Refuse knobs of a function that have no meaning below a number.
+
+    Raises:
+        RecipeError: one of them is below it; names it and the function.
+
+    >>> at_least("margin_bradley_terry", 2, grades=4)
+    """
+    for name, number in knobs.items():
+        if number < least:
+            raise RecipeError(f"`{name}` of `{function}` is {number:g}: it is at least {least}.")
+
+
+def share_of_flips(function: str, **knobs: float) -> None:
+    """Refuse a share of judgements turned round that is not above 0 and below 1/2, where they would say nothing.
+
+    Raises:
+        RecipeError: one of them is not; names it and the function.
+
+    >>> share_of_flips("known_flips", flips=0.1)
+    """
+    for name, share in knobs.items():
+        if not 0 < share < 0.5:
+            raise RecipeError(
+                f"`{name}` of `{function}` is {share:g}: it is a share of judgements that are turned round, above 0 "
+                "and below 0.5, where they would say nothing. Without any take `bradley_terry`."
+            )

@@ -85,6 +85,8 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("aspect", "P K D", "feedback", "what people said of each channel of the response; NaN where nobody did"),
     ("token_label", "P K T", "feedback", "what people said of the part that ends at this token; NaN elsewhere"),
     ("target", "P", "feedback", "soft preference for index 0"),
+    ("tied", "P", "feedback", "1 where people preferred neither of two, 0 elsewhere"),
+    ("liked_share", "P", "feedback", "share of all judged answers that people liked, the same in every row"),
     ("weight", "P", "feedback", "importance of the example"),
     ("who", "P", "feedback", "which annotator judged it"),
 )

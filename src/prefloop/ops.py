@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
+from .errors import DataError, RecipeError
+
 
 def tsum(x: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
     """Sum over the tokens of each response that the model chose.
@@ -60,6 +62,46 @@ def lead(x: Num[Tensor, "P 2"]) -> Num[Tensor, "P"]:
     tensor([2.])
     """
     return x[:, 0] - x[:, 1]
+
+
+def round_about(v: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
+    """How far the first of two embeddings is ahead of the second, going round: the opposite for the other order.
+
+        sum_m (v_0,2m v_1,2m+1 - v_0,2m+1 v_1,2m)        the D = 2 m channels are taken two by two
+
+    Raises:
+        RecipeError: the number of channels is odd.
+
+    >>> round_about(torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]]))
+    tensor([ 1., -1.])
+    """
+    if v.shape[-1] % 2:
+        raise RecipeError(
+            f"an embedding has {v.shape[-1]} channels, and they are taken two by two: give the model one more or one "
+            'less, Model(head="score", channels=(...), ...).'
+        )
+    even, odd = v[..., 0::2], v[..., 1::2]
+    return (even[:, 0] * odd[:, 1] - odd[:, 0] * even[:, 1]).sum(-1)
+
+
+def grades(label: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"], *, lowest: float, count: int) -> Int[Tensor, "P K"]:
+    """How many grades lie below each label, of so many whole ones from the lowest; 0 for a missing response.
+
+    Raises:
+        DataError: a label is none of the grades.
+
+    >>> grades(torch.tensor([[3.0, 1.0]]), torch.ones(1, 2, 1), lowest=1.0, count=5)
+    tensor([[2, 0]])
+    """
+    grade = torch.where(present(mask), label - lowest, 0.0)
+    wrong = (grade < 0) | (grade > count - 1) | (grade != grade.round())
+    if bool(wrong.any()):
+        raise DataError(
+            f"an answer is rated {float(label[wrong][0]):g}, and the grades are the {count} whole numbers from "
+            f"{lowest:g} to {lowest + count - 1:g}: say which there are (lowest=..., highest=...), or learn from the "
+            "distances of the ratings with `interval`."
+        )
+    return grade.long()
 
 
 def log_odds(logp: Float[Tensor, "..."]) -> Float[Tensor, "..."]:

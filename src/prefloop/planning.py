@@ -13,7 +13,7 @@ from .names import VOCABULARY, compared_role, frozen_role, lookup, of_tokens
 from .recipe import Draws, Mix, Recipe
 from .roles import following
 
-JUDGED = ("label", "target", "aspect", "token_label", "who")
+JUDGED = ("label", "target", "tied", "aspect", "token_label", "liked_share", "who")
 """What people said, as tensors that are there where a recipe reads them."""
 
 
@@ -31,17 +31,19 @@ class Row:
 class Plan:
     """What a recipe needs, worked out from its signatures.
 
-    `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose
-    log-probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns
-    from exactly two responses a prompt; `judged` what it reads of what people said (`JUDGED`); `degrees` how
-    many degrees of the preferred answers it reads, 0 where it does not ask; `old` the outputs to freeze at the start
-    of an update; `mismatched` the model asked for each log-probability after another
-    prompt; `drawing` the frozen roles that answer as well; `moving` those that follow a trained model; `scorers` the
-    roles that score; `instructions` what each frozen role is told before the prompt, of those that are told anything.
+    `outputs` are the differentiable outputs to compute, by role of the trained model; `frozen` the roles whose log-
+    probabilities are read; `beside` those whose whole next-token distributions are; `pairwise` whether it learns from
+    exactly two responses a prompt; `forms` the forms of judgement that its objectives make sense of, where they say so;
+    `judged` what it reads of what people said (`JUDGED`); `degrees` how many degrees of the preferred answers it reads,
+    0 where it does not ask; `old` the outputs to freeze at the start of an update; `mismatched` the model asked for
+    each log-probability after another prompt; `drawing` the frozen roles that answer as well; `moving` those that
+    follow a trained model; `scorers` the roles that score; `instructions` what each frozen role is told before the
+    prompt, of those that are told anything.
     """
 
     outputs: dict[str, tuple[str, ...]]
     pairwise: bool
+    forms: tuple[str, ...]
     judged: tuple[str, ...]
     degrees: int
     frozen: tuple[str, ...]
@@ -127,6 +129,7 @@ class _Planner:
         return Plan(
             outputs=outputs,
             pairwise=any(t.objective.pairwise for t in recipe.objective),
+            forms=tuple(dict.fromkeys(form for t in recipe.objective for form in t.objective.forms)),
             judged=tuple(u.tensor for u in self.uses if u.tensor in JUDGED and u.producer == "data" and u.consumers),
             degrees=self._degrees(),
             frozen=frozen,

@@ -51,7 +51,8 @@ def test_the_order_of_prompts_does_not_matter(function, knobs, seed):
 def test_the_order_of_responses_does_not_matter(function, knobs, seed):
     order = [2, 0, 3, 1]
     tensors = arguments(function, seed)
-    shuffled = {name: x[:, order] if x.dim() > 1 and name != "baseline" else x for name, x in tensors.items()}
+    of_prompt = {"baseline", "numbers", "traits"}
+    shuffled = {name: x[:, order] if x.dim() > 1 and name not in of_prompt else x for name, x in tensors.items()}
     whole = results(function, tensors, knobs)  # what is said of the prompt stays as it is
     assert_same(results(function, shuffled, knobs), [x[:, order] if x.dim() > 1 else x for x in whole])
 

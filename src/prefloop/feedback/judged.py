@@ -54,12 +54,14 @@ SHAPES = (
 _FORMS: dict[str, Form] = {
     "choices": "choices",
     "pairs": "pairs",
+    "comparisons": "pairs",
     "thumbs": "thumbs",
     "rankings": "rankings",
     "ratings": "ratings",
     "corrections": "pairs",
 }
-"""The views of a feedback store that are judged answers, and the form each is in; `pairs` are the choices as pairs."""
+"""The views of a feedback store that are judged answers, and the form each is in; `pairs` are the choices as pairs, and
+`comparisons` the same with ties."""
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -89,7 +91,7 @@ def read_judged(data: Data | str) -> Judged:
     (' two', ' 2')
     """
     data = data if isinstance(data, Data) else Data(source=data)
-    if _is_store(data.source):
+    if is_store(data.source):
         return _stored(data.source, data.split)
     rows = read_rows(data.source, split=data.split)
     if not rows:
@@ -145,7 +147,8 @@ def _said(why: str, places: Sequence[str]) -> str:
     return f"{len(places)} left out, {why}: {places[0]}{more}."
 
 
-def _is_store(source: str) -> bool:
+def is_store(source: str) -> bool:
+    """Whether judged answers lie in a feedback store: a file of one, or the address of a server."""
     if "://" in source:
         return True
     path = Path(source).expanduser()
@@ -162,7 +165,7 @@ def _stored(source: str, view: str | None) -> Judged:
             f"the answers in {source} have no view `{view}` to learn from: take one of {', '.join(_FORMS)}."
         )
     with Store.open(source) as store:
-        views = [view] if view is not None else [name for name in _FORMS if name != "pairs"]
+        views = [view] if view is not None else [name for name in _FORMS if name not in ("pairs", "comparisons")]
         found = {name: said for name in views if (said := store.view(name)) or said.left_out}
     if not found:
         wanted = f" as {view}" if view else ""

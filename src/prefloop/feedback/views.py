@@ -54,6 +54,14 @@ def pairs(question: Question, answer: Answer) -> Iterator[Group | str]:
             yield replace(choice, responses=(best, other), labels=(1.0, 0.0), target=_target(question, answer))
 
 
+def comparisons(question: Question, answer: Answer) -> Iterator[Group | str]:
+    """`pairs`, and those of which neither was preferred, tied or both bad, as they were and with a `target` of 1/2."""
+    if preferred(answer.value) is None:
+        yield replace(question.group, labels=(), target=0.5)
+    else:
+        yield from pairs(question, answer)
+
+
 def _target(question: Question, answer: Answer) -> float | None:
     if not isinstance(answer.value, Mapping):
         return None
@@ -107,6 +115,7 @@ _UNDECIDED = {"tie": "ties", "both-bad": "both bad"}
 VIEWS: Mapping[str, Mapping[str, View]] = {
     "choices": {"comparison": choices, "choice": choices},
     "pairs": {"comparison": pairs, "choice": pairs},
+    "comparisons": {"comparison": comparisons},
     "thumbs": {"thumbs": thumbs},
     "rankings": {"ranking": rankings},
     "ratings": {"rating": ratings},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from ..dials import Dial, setting
 from ..errors import DataError, RecipeError
 from ..feedback.convert import comparisons, convert
-from ..feedback.judged import Judged, read_judged
+from ..feedback.judged import Judged, is_store, read_judged
 from ..models.encode import for_model, instructed
 from ..planning import Plan, plan
 from ..recipe import Data, Form, Recipe
-from ..text import Group
+from ..text import Group, Prompt
 
 
 def judged_answers(recipe: Recipe, *, say: Callable[[str], None]) -> Sequence[Group]:
@@ -29,7 +30,7 @@ def judged_answers(recipe: Recipe, *, say: Callable[[str], None]) -> Sequence[Gr
         )
     _must_mean(recipe)
     told = recipe.data.form if isinstance(recipe.data, Data) else None
-    judged = as_taken(read_judged(recipe.data), recipe, told=told)
+    judged = as_taken(read_judged(_with_ties(recipe)), recipe, told=told)
     for note in judged.notes:
         say(note)
     return judged.groups
@@ -45,10 +46,11 @@ def as_taken(judged: Judged, recipe: Recipe, *, told: Form | None = None) -> Jud
     """
     needs = plan(recipe)
     form = told or wanted(needs, judged.form)
-    if form is None or (needs.pairwise and form != "pairs"):
+    if form is None or (needs.pairwise and form != "pairs") or (needs.forms and form not in needs.forms):
+        into = "pairs" if needs.pairwise or not needs.judged else "thumbs"
+        turn = "" if needs.forms and into not in needs.forms else f"have them turned into {into} with --as, or "
         raise DataError(
-            f"`{recipe.name}` takes {takes(needs)}, and these are {form or judged.form}: have them turned into "
-            f"{'pairs' if needs.pairwise or not needs.judged else 'thumbs'} with --as, or take another method."
+            f"`{recipe.name}` takes {takes(needs)}, and these are {form or judged.form}: {turn}take another method."
         )
     converted = convert(judged.groups, judged.form, form)
     if converted.lost and told is None:
@@ -64,22 +66,30 @@ def as_taken(judged: Judged, recipe: Recipe, *, told: Form | None = None) -> Jud
         taken = _left_out(taken, lambda g: len(g.responses) > 1, "a single answer is compared with nothing")
     if not taken.groups:
         raise DataError(f"nothing is left for `{recipe.name}` to learn from: {' '.join(taken.notes)}")
-    return taken
+    return replace(taken, notes=(*taken.notes, *both_ways(taken.groups)))
 
 
 def takes(needs: Plan) -> str:
     """What a recipe that does not sample learns from, in words."""
     if needs.pairwise:
-        return "pairs" + "".join(f" with a {name}" for name in needs.judged)
+        return "pairs" + "".join(_BESIDE[name] for name in needs.judged if name in _BESIDE)
+    if needs.forms:
+        return " or ".join(needs.forms)
     if needs.mismatched:
         return "thumbs"
     return "labelled answers" if "label" in needs.judged else "answers in an order"
+
+
+_BESIDE = {"target": " with a target", "tied": " and ties", "who": ", and who judged them"}
+"""What pairs come with, by the tensor that says so."""
 
 
 def wanted(needs: Plan, given: Form) -> Form | None:
     """The form a recipe that does not sample wants of this one; `None` where it cannot learn from it."""
     if needs.pairwise:
         return "pairs"
+    if needs.forms:
+        return given if given in needs.forms else "thumbs" if (given, needs.forms) == ("pairs", ("thumbs",)) else None
     if needs.mismatched and given in ("rankings", "ratings"):
         return None  # above which grade an answer was liked, nobody said
     if "label" in needs.judged:
@@ -89,10 +99,42 @@ def wanted(needs: Plan, given: Form) -> Form | None:
 
 def _without_ties(judged: Judged, needs: Plan) -> Judged:
     """Leave out what has no order, where the order is all that is read."""
-    if needs.judged:
+    if set(needs.judged) - {"who"}:
         return judged
     return _left_out(
         judged, lambda g: g.target != 0.5 and next(comparisons(g), None) is not None, "nothing in them was preferred"
+    )
+
+
+def _with_ties(recipe: Recipe) -> Data:
+    """Where the answers of a recipe lie; of a store without a `split`, the view with ties where it reads them."""
+    data = recipe.data if isinstance(recipe.data, Data) else Data(source=str(recipe.data))
+    ties = "tied" in plan(recipe).judged and data.split is None and is_store(data.source)
+    return replace(data, split="comparisons") if ties else data
+
+
+def both_ways(groups: Sequence[Group]) -> tuple[str, ...]:
+    """What is to be said of pairs of answers of which each was preferred to the other; nothing where there are none.
+
+    >>> from prefloop.text import Prompt, Response
+    >>> pair = Group(prompt=Prompt(text="One"), responses=(Response(text=" two"), Response(text=" 2")))
+    >>> both_ways([pair, replace(pair, responses=pair.responses[::-1]), pair])
+    ("1 pair of answers was preferred both ways, in 3 judgements, the first after 'One': they are learnt as they are.",)
+    """
+    often: Counter[tuple[Prompt, str, str]] = Counter()
+    for group in groups:
+        if group.target == 0.5:
+            continue
+        for better, worse in comparisons(group):
+            often[group.prompt, group.texts[better], group.texts[worse]] += 1
+    twice = [(key, n) for key, n in often.items() if (key[0], key[2], key[1]) in often]
+    if not twice:
+        return ()
+    count = len(twice) // 2
+    what = "1 pair of answers was" if count == 1 else f"{count} pairs of answers were"
+    return (
+        f"{what} preferred both ways, in {sum(n for _, n in twice)} judgements, the first after "
+        f"{twice[0][0][0].shown[:60]!r}: they are learnt as they are.",
     )
 
 

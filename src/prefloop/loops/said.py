@@ -23,15 +23,23 @@ NOBODY = math.nan
 def said(
     groups: Sequence[Group], shape: torch.Size, recipe: Recipe, needs: Plan, networks: Mapping[str, Any]
 ) -> dict[str, Tensor]:
-    """`who`, `aspect` and `token_label` of the groups, in their tokens (P K T), those that the plan names.
+    """What people said of the groups beside an order, in their tokens (P K T): the tensors of `JUDGED` the plan names.
 
     Every table of the networks learns to know the people.
 
     Raises:
-        DataError: nobody said anything of a channel that the recipe learns, or of any part of an answer.
+        DataError: nobody said anything of a channel that the recipe learns, or of any part of an answer; one person
+            said everything, where people are told apart.
     """
     found: dict[str, Tensor] = {}
+    if "tied" in needs.judged:
+        found["tied"] = torch.tensor([float(g.target == 0.5) for g in groups])
+    if "liked_share" in needs.judged:
+        liked = [label > 0 for g in groups for label in g.labels]
+        found["liked_share"] = torch.full((len(groups),), sum(liked) / len(liked))
     if "who" in needs.judged:
+        if any("traits" in given for given in needs.outputs.values()):
+            _must_be_several(groups, recipe)
         tables = [n for n in networks.values() if isinstance(n, Table) and n.apart]
         for table in tables:
             table.know({g.who for g in groups})
@@ -43,6 +51,17 @@ def said(
     if "token_label" in needs.judged:
         found["token_label"] = _marked(groups, shape, networks[next(iter(needs.outputs))].tokenizer)
     return found
+
+
+def _must_be_several(groups: Sequence[Group], recipe: Recipe) -> None:
+    known = sorted({g.who for g in groups} - {""})
+    if len(known) < 2:
+        whom = f"only {known[0]} judged these answers" if known else "nobody knows who judged these answers"
+        raise DataError(
+            f"`{recipe.name}` learns how people differ, and {whom}: give judgements of several people, each by name "
+            'in `who` (a feedback store keeps it; in Python Group(..., who="ada")), or take a method that needs none, '
+            "such as `bradley-terry`."
+        )
 
 
 def _aspects(groups: Sequence[Group], shape: torch.Size, channels: Sequence[str]) -> Tensor:

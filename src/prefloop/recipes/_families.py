@@ -209,6 +209,8 @@ def fitted(
     paper: str,
     summary: str,
     objective: Bound,
+    channels: tuple[str, ...] = (),
+    beside: Mapping[str, Model] | None = None,
     model: str = SMOLLM2,
     lr: float | Dial = 1e-5,
     head: float = 20.0,
@@ -216,15 +218,23 @@ def fitted(
     epochs: int = 1,
     ending: str | None = None,
 ) -> Recipe:
-    """A reward model with a new scalar head, fitted to judged answers."""
+    """A reward model with a new scalar head, or one of these channels, fitted to judged answers; tables `beside` it."""
     return Recipe(
         name=name,
         family="reward",
         paper=paper,
         summary=summary,
-        models={"reward": Model(source=model, head="score", train=True, ending=ending)},
+        models={
+            "reward": Model(source=model, head="score", train=True, ending=ending, channels=channels),
+            **(beside or {}),
+        },
         objective=(Term(objective=objective),),
         optimiser=Optimiser(lr=lr, head=head),
         batch=batch,
         epochs=epochs,
     )
+
+
+def planes_of(count: int) -> tuple[str, ...]:
+    """Names for the two channels of each plane of an embedding."""
+    return tuple(f"plane {m} {axis}" for m in range(1, count + 1) for axis in ("x", "y"))

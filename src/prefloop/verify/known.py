@@ -33,6 +33,7 @@ from .known_corrections import KNOWN_CORRECTIONS
 from .known_degrees import KNOWN_DEGREES
 from .known_dense import KNOWN_DENSE
 from .known_distributions import KNOWN_DISTRIBUTIONS
+from .known_likelihoods import KNOWN_LIKELIHOODS
 from .known_mixed import KNOWN_MIXED
 from .known_pairs import KNOWN_PAIRS
 from .known_policy import KNOWN_POLICY
@@ -153,6 +154,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
+    **KNOWN_LIKELIHOODS,
     **KNOWN_DEGREES,
     **KNOWN_DENSE,
     **KNOWN_DISTRIBUTIONS,

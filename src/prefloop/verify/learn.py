@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,10 @@ from ..learning.local import LocalLearner
 from ..learning.mismatched import mismatch, with_mismatched
 from ..learning.update import Dials, selected, update, with_frozen
 from ..loops.optimise import optimise
+from ..models.table import Table
 from ..planning import plan
 from ..recipe import Optimiser, Recipe
+from ..recipe_models import TABLES
 from ..scoring.scorer import scored
 from ..text import Group, Response
 from .problem import PROMPT, REWARD, distribution, instructed, reference, speaking, tilted
@@ -40,6 +42,21 @@ def networks() -> dict[str, Any]:
         "critic": Critic(torch.zeros(1, PREFIXES)),
         "reward": RewardModel(torch.zeros(1, len(ANSWERS))),
     }
+
+
+def of_several_numbers(recipe: Recipe) -> dict[str, Any]:
+    """A recipe's tables, and its reward model where that has channels: at random, since some likelihoods rest at 0."""
+    found: dict[str, Any] = {
+        role: Table(model.channels, apart=model.head == "traits").double()
+        for role, model in recipe.models.items()
+        if model.head in TABLES
+    }
+    for role, model in recipe.models.items():
+        if model.head == "score" and model.channels:
+            source = torch.Generator().manual_seed(2)
+            start = torch.randn(1, len(ANSWERS), len(model.channels), generator=source, dtype=torch.float64)
+            found[role] = RewardModel(start / 2)
+    return found
 
 
 def settling(recipe: Recipe) -> Recipe:
@@ -74,6 +91,7 @@ def from_population(
     labels: Tensor | None = None,
     targets: Tensor | None = None,
     degree: Tensor | None = None,
+    beside: Mapping[str, Tensor] | None = None,
     drawn: Sequence[Response] = WHOLE,
     steps: int = 150,
 ) -> dict[str, Any]:
@@ -82,15 +100,20 @@ def from_population(
     answers: places in `drawn` (rows K), the best first where they are judged. probability: of each row. labels: what
     people said of each answer (rows K), targets: how strongly they prefer the first (rows), for a recipe that reads it.
     Without a probability the rows are the policy's own samples, in each step as probable as it makes them then. degree:
-    what each answer lacks (rows K), for a policy that is to tell.
+    what each answer lacks (rows K), for a policy that is to tell. beside: what else people said, by the tensor's name.
     """
     said = [()] * len(answers) if labels is None else labels.tolist()
     groups = [group(PROMPT, [drawn[i] for i in row], ls) for row, ls in zip(answers.tolist(), said, strict=True)]
     recipe = settling(recipe)
-    found, needs = networks(), plan(recipe)
+    found, needs = {**networks(), **of_several_numbers(recipe)}, plan(recipe)
     batch = scored(assemble(groups), recipe.score, groups, found).having(
         weight=torch.ones(len(groups)) if probability is None else probability * len(groups)
     )
+    batch = batch.having(**(beside or {}))
+    if "who" in batch.tensors:
+        everybody = {str(n) for n in range(1, 1 + int(batch["who"].max()))}
+        for table in (n for n in found.values() if isinstance(n, Table) and n.apart):
+            table.know(everybody)
     if targets is not None:
         batch = batch.having(target=targets)
     if degree is not None:

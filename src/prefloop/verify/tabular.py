@@ -152,11 +152,11 @@ class Critics(Tabular):
 
 
 class RewardModel(Tabular):
-    """Scores (prompts 64): one for every answer."""
+    """Scores (prompts 64), or of several channels (prompts 64 D): one for every answer."""
 
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
-        """See `Network.outputs`: `score`."""
-        return {"score": self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])]}
+        """See `Network.outputs`: `score`, or `scores` with channels."""
+        return {name: self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])] for name in want}
 
 
 class Digits:
