@@ -2,7 +2,7 @@
 
 import pytest
 
-from prefloop.evaluation.ceiling import BothWays, both_ways, ceiling
+from prefloop.evaluation.ceiling import ceiling, contradicted
 from prefloop.text import Group, Prompt, Response
 
 
@@ -44,7 +44,12 @@ def test_rankings_are_compared_two_answers_at_a_time():
     assert found.estimate == pytest.approx(2 / 3)
 
 
-def test_pairs_preferred_both_ways_are_counted():
-    assert both_ways(THREE) == BothWays(items=1, by_one=0)
-    assert both_ways([*THREE, said("2", "ada", "a", "b"), said("2", "ada", "b", "a")]) == BothWays(items=2, by_one=1)
-    assert both_ways(THREE[:2]) == BothWays(items=0, by_one=0)
+def test_pairs_that_one_person_preferred_both_ways_are_counted():
+    again = [said("2", "ada", "a", "b"), said("2", "ada", "b", "a")]
+    assert contradicted([*THREE, *again, *again]) == 1
+    assert contradicted(THREE) == 0
+    assert contradicted([said("1", "", "a", "b"), said("1", "", "b", "a")]) == 0  # by whomever
+
+
+def test_ties_prefer_nothing():
+    assert ceiling([said("1", "ada", "a", "b"), said("1", "bob", "a", "b", target=0.5)]) is None

@@ -20,7 +20,13 @@ GROUPS = [judged(n % 30, "abc"[n % 3], k=2 + n % 2, target=(0.6, 0.9)[n % 2]) fo
 SCORES = [[RNG.gauss(0.5 - i, 1) for i in range(len(g.responses))] for g in GROUPS]
 TOKENS = [[float(RNG.randint(1, 9)) for _ in g.responses] for g in GROUPS]
 ASKED = compared(GROUPS, seed=0)
-CASES = cases(GROUPS, SCORES, TOKENS, ASKED)
+
+
+def gaps(scores, asked=ASKED):
+    return [[scores[a][i] - scores[b][j] for (a, i), (b, j) in pairs] for pairs in asked.observations]
+
+
+CASES = cases(GROUPS, gaps(SCORES), TOKENS, ASKED)
 
 
 def test_the_accuracy_is_that_of_the_comparisons():
@@ -46,16 +52,16 @@ def test_slices_take_every_comparison_once():
 def test_what_is_the_same_for_all_is_not_sliced():
     alike = [judged(n, "ada") for n in range(4)]
     asked = compared(alike, seed=0)
-    found = slices(cases(alike, [[1.0, 0.0]] * 4, [[5.0, 5.0]] * 4, asked))
+    found = slices(cases(alike, gaps([[1.0, 0.0]] * 4, asked), [[5.0, 5.0]] * 4, asked))
     assert {s.by for s in found} == {"the better answer is"}
     assert [s.name for s in found] == ["as long"]
 
 
 def test_a_model_that_only_counts_tokens_is_not_above_picking_the_longer():
-    only_long = cases(GROUPS, TOKENS, TOKENS, ASKED)
+    only_long = cases(GROUPS, gaps(TOKENS), TOKENS, ASKED)
     gain = over_longer(only_long, seed=0)
     assert (gain.low, gain.estimate, gain.high) == (0, 0, 0)
-    perfect = cases(GROUPS, [[-float(i) for i in range(len(g.responses))] for g in GROUPS], TOKENS, ASKED)
+    perfect = cases(GROUPS, gaps([[-float(i) for i in range(len(g.responses))] for g in GROUPS]), TOKENS, ASKED)
     assert over_longer(perfect, seed=0).low > 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from ..feedback.convert import comparisons
 from ..statistics import Interval, wilson
@@ -12,14 +11,6 @@ from ..text import Group, Prompt
 
 Item = tuple[Prompt, frozenset[str]]
 """Two answers to a prompt, whichever stood first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BothWays:
-    """Pairs of answers of which each was preferred to the other: all, and those where one person said both."""
-
-    items: int
-    by_one: int
 
 
 def ceiling(groups: Sequence[Group], *, of: Collection[str] = ()) -> Interval | None:
@@ -51,13 +42,10 @@ def ceiling(groups: Sequence[Group], *, of: Collection[str] = ()) -> Interval | 
     return wilson(sum(sum(rates) / len(rates) for rates in by_prompt.values()), len(by_prompt))
 
 
-def both_ways(groups: Sequence[Group]) -> BothWays:
-    """Count the pairs of answers of which people preferred now the one, now the other."""
-    items = by_one = 0
-    for verdicts in _items(groups).values():
-        items += len({winner for said in verdicts.values() for winner in said}) > 1
-        by_one += any(len(set(said)) > 1 for said in verdicts.values())
-    return BothWays(items=items, by_one=by_one)
+def contradicted(groups: Sequence[Group]) -> int:
+    """Count the pairs of answers of which one and the same person preferred now the one, now the other."""
+    found = _items(groups).values()
+    return sum(any(who and len(set(said)) > 1 for who, said in verdicts.items()) for verdicts in found)
 
 
 def _items(groups: Iterable[Group]) -> dict[Item, dict[str, list[str]]]:

@@ -60,19 +60,19 @@ class Slice:
     nll: float
 
 
-def cases(groups: Sequence[Group], scores: Scores, tokens: Scores, asked: Comparisons) -> list[Case]:
-    """The comparisons of held-out groups with what a model makes of them."""
+def cases(groups: Sequence[Group], gaps: Scores, tokens: Scores, asked: Comparisons) -> list[Case]:
+    """The comparisons of held-out groups with the gaps that a model sees there, by observation."""
     return [
         Case(
-            gap=scores[a][i] - scores[b][j],
+            gap=gap,
             observation=n,
             who=groups[a].who,
             margin=_margin(groups[a], i, j) if a == b else None,
             tokens=(tokens[a][i] + tokens[b][j]) / 2,
             longer=tokens[a][i] - tokens[b][j],
         )
-        for n, pairs in enumerate(asked.observations)
-        for (a, i), (b, j) in pairs
+        for n, (pairs, own) in enumerate(zip(asked.observations, gaps, strict=True))
+        for ((a, i), (b, j)), gap in zip(pairs, own, strict=True)
     ]
 
 

@@ -64,7 +64,9 @@ class RewardReport:
     """Everything that is stored of a fitted reward model.
 
     `held_out` has the accuracy on all held-out prompts first. `over_longer` is how far that is above picking the longer
-    answer. `reads` is how the checkpoint says it reads, `normalisation` its mean and deviation on reference text.
+    answer. `rewarded` is None, and there are no `channels` and `examples`, of a model that compares answers in pairs
+    and has no score for one alone. `reads` is how the checkpoint says it reads, `normalisation` its mean and deviation
+    on reference text.
     """
 
     kind: str
@@ -85,7 +87,7 @@ class RewardReport:
     slices: tuple[Slice, ...]
     curve: tuple[CurvePoint, ...]
     channels: tuple[Channel, ...]
-    rewarded: Rewarded
+    rewarded: Rewarded | None
     examples: tuple[Example, ...]
     reads: dict[str, str]
     normalisation: dict[str, str]

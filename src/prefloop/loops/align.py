@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..batch import assemble
 from ..errors import DataError, RecipeError
-from ..evaluation.preference import Agreement, Alignment, Comparisons, accuracy, compared
+from ..evaluation.preference import Agreement, Alignment, Comparisons, accuracy, compared, right
 from ..learning.instructed import with_instructions
 from ..learning.remembered import remembered_logp
 from ..learning.update import logp_in_parts
@@ -129,10 +130,9 @@ def aligned(align: Align, folder: RunFolder, *, progress: Progress, people: floa
         )
     held_out = parts.held_out
     asked = compared(held_out, seed=recipe.seed)
-    tokens = recipe.optimiser.tokens
     if not folder.done("before"):
         with folder.stage("before"):
-            before = _measured(needs, networks, held_out, asked, tokens=tokens)
+            before = _measured(recipe, needs, networks, held_out, asked)
             folder.keep("before", {name: asdict(share) for name, share in before.items()})
     before = {name: Interval(**share) for name, share in folder.kept("before").items()}
     with contextlib.nullcontext() if folder.done("train") else folder.stage("train"):
@@ -144,7 +144,7 @@ def aligned(align: Align, folder: RunFolder, *, progress: Progress, people: floa
             progress=progress,
             folder=folder.state / "unfinished",
         )
-    after = _measured(needs, networks, held_out, asked, tokens=tokens)
+    after = _measured(recipe, needs, networks, held_out, asked)
     found = Alignment(
         method=recipe.name,
         learnt=len(parts.train),
@@ -168,10 +168,29 @@ def scorer_of(needs: Plan) -> str | None:
     return next((role for role, outputs in needs.outputs.items() if {"score", "scores"} & set(outputs)), None)
 
 
-def scores_of(groups: Sequence[Group], model: Any) -> Tensor:
-    """Of every answer one score (P K), in the unit it was learnt in: of a model with channels their mean."""
+def in_pairs_only(recipe: Recipe) -> bool:
+    """Whether what is fitted compares two answers by all their channels, and has no score for one alone."""
+    objective = recipe.objective[0].objective
+    return objective.pairwise and set(objective.inputs) == {"scores"}
+
+
+def gaps_of(recipe: Recipe, groups: Sequence[Group], model: Any, asked: Comparisons) -> list[list[float]]:
+    """How far the better answer of every comparison stands above the other, in log-odds, by observation.
+
+    The difference of two scores, of a model with channels that of their means. Of a model that compares answers in
+    pairs only it is the logit of its own likelihood, log(p / (1 - p)) with p = exp(-loss).
+    """
     scores = channel_scores(groups, model)
-    return scores.mean(-1) if model.channels else scores
+    places = [pair for pairs in asked.observations for pair in pairs]
+    two = torch.stack([torch.stack([scores[better], scores[worse]]) for better, worse in places])
+    if in_pairs_only(recipe):
+        loss = recipe.objective[0].objective({"scores": two.double()}).clamp(min=1e-12)  # what is certain stays finite
+        found = -(loss + (-(-loss).expm1()).log())
+    else:
+        means = two.mean(-1) if model.channels else two
+        found = means[:, 0] - means[:, 1]
+    left = iter(found.tolist())
+    return [[next(left) for _ in pairs] for pairs in asked.observations]
 
 
 def channel_scores(groups: Sequence[Group], model: Any) -> Tensor:
@@ -209,12 +228,12 @@ def _people_apart(judged: Sequence[Group], share: float) -> tuple[str, ...]:
 
 
 def _measured(
-    needs: Plan, networks: Mapping[str, Any], groups: Sequence[Group], asked: Comparisons, *, tokens: int
+    recipe: Recipe, needs: Plan, networks: Mapping[str, Any], groups: Sequence[Group], asked: Comparisons
 ) -> dict[str, Interval]:
     """The accuracy of every measure that these networks have, the method's own first."""
-    scored = scorer_of(needs)
+    scored, tokens = scorer_of(needs), recipe.optimiser.tokens
     if scored is not None:
-        return {SCORE: accuracy(scores_of(groups, networks[scored]).tolist(), asked)}
+        return {SCORE: right(gaps_of(recipe, groups, networks[scored], asked))}
     batch = assemble(in_tokens(groups, networks["policy"]))
     batch = with_instructions(batch, [g.prompt for g in groups], needs.instructions, networks)
     mask = batch["mask"]

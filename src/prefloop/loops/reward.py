@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import DataError, RecipeError
-from ..evaluation.ceiling import both_ways, ceiling
-from ..evaluation.preference import Comparisons, accuracy, compared
+from ..evaluation.ceiling import ceiling, contradicted
+from ..evaluation.preference import Comparisons, compared, right
 from ..evaluation.reward_quality import Case, HeldOut, calibrated, cases, halved, held_out, over_longer, slices
 from ..evaluation.reward_report import CurvePoint, RewardReport, write_reward_report
 from ..feedback.judged import read_judged
@@ -21,14 +21,20 @@ from ..recipe import Data, Form, Recipe
 from ..scoring.model import normalise
 from ..statistics import Interval
 from ..text import Group
-from .align import Align, Aligned, aligned, scorer_of, scores_of, sizes
+from .align import Align, Aligned, aligned, gaps_of, in_pairs_only, scorer_of, sizes
 from .explained import alike, channels, examples, what_is_rewarded
 from .networks import networks_of
 from .optimise import optimise
 from .progress import Progress
 from .run_folder import RunFolder
 
-NATURAL: dict[Form, str] = {"pairs": "bradley-terry", "choices": "choice"}
+NATURAL: dict[Form, str] = {
+    "pairs": "bradley-terry",
+    "choices": "choice",
+    "rankings": "ranking",
+    "ratings": "interval",
+    "thumbs": "p-love",
+}
 """The method for judgements of a form, where none is named."""
 REFERENCES = 512
 """Answers that a model was fitted to, on which the mean and deviation of its scores are taken."""
@@ -56,18 +62,8 @@ class FitReward(Align):
 
 
 def natural(data: Data) -> str:
-    """The method that fits the form of these judgements.
-
-    Raises:
-        DataError: none is for this form without a word of the user's.
-    """
-    form = data.form or read_judged(data).form
-    if form not in NATURAL:
-        raise DataError(
-            f"{data.source} holds {form}, for which no kind of reward model is the natural one: say --kind "
-            "(`prefloop methods --family reward`), or turn them into pairs with --as pairs."
-        )
-    return NATURAL[form]
+    """The method that fits judgements of this form."""
+    return NATURAL[data.form or read_judged(data).form]
 
 
 def run_reward(reward: FitReward, folder: RunFolder, *, progress: Progress, command: str = "") -> dict[str, Any]:
@@ -114,8 +110,8 @@ def _point(reward: FitReward, done: Aligned, count: int, folder: RunFolder, prog
             title = f"{reward.recipe.name}, {count} judgements"
             optimise(reward.recipe, networks=networks, judged=judged, progress=progress, title=title)
             facts["learning"] = time.monotonic() - began
-            scores = scores_of(done.split.held_out, networks[_scored(reward.recipe)])
-            folder.keep(f"curve-{count}", asdict(accuracy(scores.tolist(), done.asked)))
+            gaps = gaps_of(reward.recipe, done.split.held_out, networks[_scored(reward.recipe)], done.asked)
+            folder.keep(f"curve-{count}", asdict(right(gaps)))
     found = Interval(**folder.kept(f"curve-{count}"))
     return CurvePoint(judgements=count, accuracy=found, seconds=folder.stages[stage]["learning"])
 
@@ -131,9 +127,10 @@ def _whole(done: Aligned, curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]
 def _report(reward: FitReward, done: Aligned, model: Any, curve: tuple[CurvePoint, ...], command: str) -> RewardReport:
     recipe, parts, seed = reward.recipe, done.split, reward.recipe.seed
     facts = normalise(model, _reference(parts.train, seed))
-    some = _cases(parts.held_out, model, done.asked)
+    some = _cases(recipe, parts.held_out, model, done.asked)
     data = recipe.data.source if isinstance(recipe.data, Data) else str(recipe.data)
     [found] = done.found.agreements
+    alone = not in_pairs_only(recipe)  # else no single answer has a score
     return RewardReport(
         kind=recipe.name,
         paper=recipe.paper,
@@ -146,18 +143,22 @@ def _report(reward: FitReward, done: Aligned, model: Any, curve: tuple[CurvePoin
         seconds=done.seconds,
         held_out_people=parts.people,
         before=found.before,
-        held_out=_held_out(done, model, some),
+        held_out=_held_out(recipe, done, model, some),
         over_longer=over_longer(some, seed=seed),
         calibration=calibrated(some),
         tempered=halved(some, seed=seed),
         slices=slices(some),
         curve=curve,
-        channels=channels(parts.held_out, model, done.asked, seed=seed),
-        rewarded=what_is_rewarded(parts.held_out, model, seed=seed),
-        examples=examples(parts.held_out, model, done.asked, seed=seed),
+        channels=channels(parts.held_out, model, done.asked, seed=seed) if alone else (),
+        rewarded=what_is_rewarded(parts.held_out, model, seed=seed) if alone else None,
+        examples=examples(parts.held_out, model, done.asked, seed=seed) if alone else (),
         reads=reading(model.tokenizer),
         normalisation={name: str(value) for name, value in facts.items()},
-        warnings=(*done.found.notes, *_contradictions(parts.train, parts.held_out), *alike(parts.held_out, model)),
+        warnings=(
+            *done.found.notes,
+            *_contradictions(parts.train, parts.held_out),
+            *(alike(parts.held_out, model) if alone else ()),
+        ),
         command=command,
     )
 
@@ -168,12 +169,11 @@ def _reference(train: Sequence[Group], seed: int) -> list[Group]:
     return chance(seed, "reference").sample(list(train), count)
 
 
-def _cases(groups: Sequence[Group], model: Any, asked: Comparisons) -> list[Case]:
-    """The comparisons with their gaps as they were learnt: in log-odds, not in deviations of the reference."""
-    return cases(groups, scores_of(groups, model).tolist(), sizes(groups, model), asked)
+def _cases(recipe: Recipe, groups: Sequence[Group], model: Any, asked: Comparisons) -> list[Case]:
+    return cases(groups, gaps_of(recipe, groups, model, asked), sizes(groups, model), asked)
 
 
-def _held_out(done: Aligned, model: Any, some: Sequence[Case]) -> tuple[HeldOut, ...]:
+def _held_out(recipe: Recipe, done: Aligned, model: Any, some: Sequence[Case]) -> tuple[HeldOut, ...]:
     """All held-out prompts first; then by who judged, where people were held out too."""
     parts = done.split
     rows = [held_out("prompts", some, ceiling(parts.held_out))]
@@ -185,26 +185,22 @@ def _held_out(done: Aligned, model: Any, some: Sequence[Case]) -> tuple[HeldOut,
             held_out("prompts, by people held out", theirs, ceiling(parts.held_out, of=parts.people)),
             held_out(
                 "people alone, on prompts learnt from",
-                _by_others(parts.others, model, done),
+                _by_others(recipe, parts.others, model, done),
                 ceiling([*parts.train, *parts.others], of=parts.people),
             ),
         ]
     return tuple(row for row in rows if row is not None)
 
 
-def _by_others(others: Sequence[Group], model: Any, done: Aligned) -> list[Case]:
+def _by_others(recipe: Recipe, others: Sequence[Group], model: Any, done: Aligned) -> list[Case]:
     try:
         asked = compared(others, seed=0)
     except DataError:  # they liked all of it, or nothing: there is nothing to compare
         return []
-    return _cases(others, model, asked) if asked.what == done.asked.what else []
+    return _cases(recipe, others, model, asked) if asked.what == done.asked.what else []
 
 
 def _contradictions(*parts: Sequence[Group]) -> list[str]:
-    both = both_ways([g for part in parts for g in part])
-    if not both.items:
-        return []
-    return [
-        f"{both.items} pairs of answers were preferred both ways, {both.by_one} of them by one and the same person or "
-        "by people without a name: the most that can be predicted of these is one half."
-    ]
+    count = contradicted([g for part in parts for g in part])
+    what = "1 pair of answers was" if count == 1 else f"{count} pairs of answers were"
+    return [f"{what} preferred both ways by one and the same person."] if count else []
