@@ -90,12 +90,12 @@ class Norm(torch.nn.Module):
         return x * (x.square().mean(-1, keepdim=True) + self.eps).rsqrt() * (self.weight + self.shift)
 
 
-def network(kind, *, head="lm", dtype=torch.float32, seed=0, spread=0.1):
+def network(kind, *, head="lm", dtype=torch.float32, seed=0, spread=0.1, labels=1):
     """A stock transformers model with random weights everywhere, biases and norms included."""
     torch.manual_seed(seed)
     config = CONFIGS[kind]()
     if head != "lm":
-        config.num_labels = 1
+        config.num_labels = labels
     # transformers' eager attention takes its softmax in fp32
     plain = "sdpa" if dtype == torch.float64 else "eager"
     model = HEADS[head].from_config(config, attn_implementation=plain).to(dtype).eval()

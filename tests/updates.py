@@ -12,8 +12,10 @@ from prefloop.dials import After
 from prefloop.learning.local import LocalLearner
 from prefloop.learning.update import Dials, derived, loss, with_frozen
 from prefloop.models.decoder import Decoder
+from prefloop.models.table import Table
 from prefloop.ops import present
 from prefloop.planning import plan
+from prefloop.recipe_models import TABLES
 from prefloop.shaping.channels import weighted_spans
 from prefloop.shaping.references import drawn_baseline
 from prefloop.shaping.spread import spread_reward
@@ -32,9 +34,14 @@ SHARED = {
 """How many there are of what a loss is divided by."""
 
 
-def decoder(role, head, seed, dtype=torch.float64, degrees=None):
-    """A random decoder with this head, and one that tells so many degrees apart."""
-    model = tiny.network("llama", head=head, dtype=dtype, seed=seed)
+def decoder(role, head, seed, dtype=torch.float64, degrees=None, channels=()):
+    """A random decoder with this head, and one that tells so many degrees apart; or a table of these channels."""
+    if head in TABLES:
+        table = Table(channels, apart=head == "traits").to(dtype)
+        table.know(["ada", "ben"])
+        return table
+    model = tiny.network("llama", head=head, dtype=dtype, seed=seed, labels=len(channels) or 1)
+    model.config.prefloop_channels = list(channels)
     beside = torch.nn.Linear(model.config.hidden_size, degrees, dtype=dtype) if degrees else None
     return Decoder(model, tiny.tokenizer(), head=head, name=role, degree_head=beside)
 
@@ -48,7 +55,8 @@ def networks(recipe, of=decoder):
     needs = plan(recipe)
     roles = (*needs.outputs, *needs.frozen, *needs.beside)
     declared = [(seed, r, model) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles]
-    return {r: of(r, model.head, seed, degrees=model.degrees) for seed, r, model in declared}
+    several = {seed: {"channels": model.channels} if model.channels else {} for seed, _, model in declared}
+    return {r: of(r, model.head, seed, degrees=model.degrees, **several[seed]) for seed, r, model in declared}
 
 
 def make(recipe):
@@ -67,6 +75,9 @@ def make(recipe):
         baseline=reward.mean(1),
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
+        tied=torch.tensor([0.0, 1.0, 0.0, 1.0], dtype=torch.float64),
+        who=torch.tensor([1, 2, 2, 0]),
+        liked_share=torch.full((len(batch),), 0.6, dtype=torch.float64),
         chance=torch.rand(batch.lengths.shape, generator=source, dtype=torch.float64),
         degree=torch.where(batch.lengths > 0, torch.tensor([0, -1, 1, 2])[:width], -1),
         calibrated=torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),

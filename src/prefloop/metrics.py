@@ -72,7 +72,9 @@ def ratio_far(logp: Float[Tensor, "P K T"], old_logp: Float[Tensor, "P K T"], ma
 
 @among_siblings
 def accuracy(score: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
-    """Share of judged groups whose preferred response (index 0) the reward model puts first."""
+    """Share of judged groups whose preferred response (index 0) the reward model puts first; nan of single ones."""
+    if score.shape[1] < 2:
+        return float("nan")
     others = score.masked_fill(~present(mask), float("-inf"))[:, 1:].amax(-1)
     return float((score[:, 0] > others).float().mean())
 

@@ -10,8 +10,11 @@ from torch.nn.functional import pad
 from prefloop import recipes
 from updates import furthest, gradients, make, shares
 
-LOW_ENOUGH = {"expert-iteration": {"least": 0.0}}  # so that of each prompt an answer is kept, and not every one
-RECIPES = {name: make_recipe(**LOW_ENOUGH.get(name, {})) for name, make_recipe in recipes.methods().items()}
+FITTING = {
+    "expert-iteration": {"least": 0.0},  # so that of each prompt an answer is kept, and not every one
+    "ordinal": {"lowest": 0, "highest": 2},  # the labels of `make`
+}
+RECIPES = {name: make_recipe(**FITTING.get(name, {})) for name, make_recipe in recipes.methods().items()}
 LEARNING = [name for name, recipe in RECIPES.items() if recipe.objective]
 ACROSS = {
     "bco": "midpoint",

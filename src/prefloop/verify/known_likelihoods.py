@@ -178,7 +178,7 @@ def _thumbs(recipe: Recipe, moved: Tensor, share: Tensor) -> float:
     labels = torch.tensor([1.0, 0.0]).repeat(len(ANSWERS)).unsqueeze(-1)
     often = torch.stack([liked(), 1 - liked()], -1).flatten() / len(ANSWERS)
     said = {"liked_share": share.expand(len(labels))}
-    found = from_population(recipe, ALONE.repeat_interleave(2, 0), often, labels=labels, beside=said)
+    found = from_population(recipe, ALONE.repeat_interleave(2, 0), often, labels=labels, beside=said, steps=400)
     return float(((found["reward"].table[0].detach() - moved).sigmoid() - liked()).abs().max())
 
 
@@ -238,9 +238,10 @@ def hybrid_preference() -> Known:
     )
 
 
-def _turned(share: float) -> Tensor:
+def _turned(share: float, pairs: Tensor = PAIRS) -> Tensor:
     """How often the first answer of every pair is recorded as the better one."""
-    return (1 - share) * apart().sigmoid() + share * (1 - apart().sigmoid())
+    first = apart(pairs=pairs).sigmoid()
+    return (1 - share) * first + share * (1 - first)
 
 
 def known_flips(flips: float = 0.2) -> Known:
@@ -254,12 +255,13 @@ def known_flips(flips: float = 0.2) -> Known:
 
 def annotator_flips(shares: tuple[float, ...] = (0.02, 0.25, 0.8)) -> Known:
     """Three people, of whom one is mostly turned round."""
-    answers, _ = chosen(apart())
-    often = torch.cat([chosen(_turned(share))[1] for share in shares]) / len(shares)
+    some = PAIRS[::4]
+    answers, _ = chosen(apart(pairs=some), some)
+    often = torch.cat([chosen(_turned(share, some), some)[1] for share in shares]) / len(shares)
     who = torch.arange(1, 1 + len(shares)).repeat_interleave(len(answers))
 
     def distance(recipe: Recipe) -> float:
-        found = from_population(recipe, answers.repeat(len(shares), 1), often, beside={"who": who})
+        found = from_population(recipe, answers.repeat(len(shares), 1), often, beside={"who": who}, steps=400)
         begin = torch.tensor(0.1).logit()
         return off(found, ((found["people"].rows[1:, 0] + begin).sigmoid(), torch.tensor(shares)))
 
