@@ -141,7 +141,7 @@ ANY: tuple[Bound, ...] = (bind(ratio_far),)
 def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
     """Every metric whose tensors are all there, by name; only own samples have a `sampled_logp`.
 
-    Answers that are labelled one by one are not pairs, also where there are two to a prompt, and one alone is put before
+    Answers that are labelled one by one are not pairs, also where there are two to a prompt, and one alone comes before
     nothing.
     """
     several = tensors["mask"].shape[1] > 1
