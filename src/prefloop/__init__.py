@@ -23,6 +23,7 @@ _WHERE = {
     "sampling.local": ("LocalGenerator",),
     "sampling.vllm": ("VllmGenerator",),
     "loops.align": ("Align",),
+    "loops.reward": ("FitReward",),
     "loops.run": ("Result", "run"),
     "loops.rounds": ("Rounds",),
     "loops.demo": ("demo",),

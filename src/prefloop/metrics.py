@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from .binding import Bound, bind
+from .binding import Bound, among_siblings, bind
 from .ops import present, tsum
 from .select import varied
 
@@ -70,6 +70,7 @@ def ratio_far(logp: Float[Tensor, "P K T"], old_logp: Float[Tensor, "P K T"], ma
     return _mean(((logp - old_logp).exp() - 1).abs().gt(0.2).float(), mask)
 
 
+@among_siblings
 def accuracy(score: Float[Tensor, "P K"], mask: Num[Tensor, "P K T"]) -> float:
     """Share of judged groups whose preferred response (index 0) the reward model puts first; nan of single ones."""
     if score.shape[1] < 2:
@@ -140,8 +141,10 @@ ANY: tuple[Bound, ...] = (bind(ratio_far),)
 def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
     """Every metric whose tensors are all there, by name; only own samples have a `sampled_logp`.
 
-    Answers that are labelled one by one are not pairs, also where there are two to a prompt.
+    Answers that are labelled one by one are not pairs, also where there are two to a prompt, and one alone comes before
+    nothing.
     """
+    several = tensors["mask"].shape[1] > 1
     paired = tensors["mask"].shape[1] == 2 and "label" not in tensors
     found: dict[str, float] = {}
     if "sampled_logp" in tensors:
@@ -150,6 +153,5 @@ def measure(tensors: Mapping[str, Tensor]) -> dict[str, float]:
         own = {**tensors, "mask": mask * (1 - beside.to(mask)).unsqueeze(-1)}
         found |= {m.name: m(own) for m in OWN if all(n in own for n in m.inputs)}
     fitting = (*(COMPARED if "sampled_logp" in tensors else JUDGED), *ANY)
-    return found | {
-        m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs) and (paired or not m.pairwise)
-    }
+    fitting = tuple(m for m in fitting if (paired or not m.pairwise) and (several or not m.among_siblings))
+    return found | {m.name: m(tensors) for m in fitting if all(n in tensors for n in m.inputs)}

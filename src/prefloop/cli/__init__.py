@@ -12,6 +12,7 @@ from ..errors import PrefloopError
 from .models import sample, track
 from .people import export, import_, label
 from .recipes import check, explain, methods, verify
+from .rewards import reward
 from .runs import align, demo, run
 from .shared import escaped
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, run, align, explain, check, sample, track, label, import_, export, methods, verify):
+for command in (demo, run, align, reward, explain, check, sample, track, label, import_, export, methods, verify):
     app.command(command.__name__.rstrip("_"))(command)
 
 

@@ -47,7 +47,8 @@ def demo(
     rounds = with_changes(make(method_name=method, people=people, model=model or SMOLLM2, seed=seed), changes or [])
     given = {"--method": method, "--people": people, "--seed": seed, **({"--model": model} if model else {})}
     page = Page(store=store, host=host, port=port)
-    _run(rounds, out, resume, sampler, _command("demo", {**given, **page.given}, out, sampler, changes), page)
+    line = command_line("demo", {**given, **page.given}, out, sampler, changes)
+    run_into(rounds, out, resume, sampler, line, page)
 
 
 def run(
@@ -69,7 +70,7 @@ def run(
 
     value, page = asking(find(recipe, changes or []), people), Page(store=store, host=host, port=port)
     given = {"": recipe, **({"--people": people} if people else {}), **page.given}
-    _run(value, out, resume, sampler, _command("run", given, out, sampler, changes), page)
+    run_into(value, out, resume, sampler, command_line("run", given, out, sampler, changes), page)
 
 
 def align(
@@ -102,10 +103,10 @@ def align(
     options = {"--data": data, "--model": model, "--held-out": held_out, "--split": split, "--as": form}
     given = {"": recipe, **{name: value for name, value in options.items() if value}}
     value = on_data(found, data=judged, model=model or None, held_out=held_out)
-    _run(value, out, resume, "local", _command("align", given, out, "local", changes))
+    run_into(value, out, resume, "local", command_line("align", given, out, "local", changes))
 
 
-def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes: list[str] | None) -> str:
+def command_line(name: str, given: dict[str, Any], out: Path, sampler: str, changes: list[str] | None) -> str:
     """The line that repeats a command."""
     if sampler != "local":
         given = {**given, "--sampler": sampler}
@@ -113,9 +114,10 @@ def _command(name: str, given: dict[str, Any], out: Path, sampler: str, changes:
     return shlex.join(["prefloop", *(str(word) for pair in options for word in pair if word != "")])
 
 
-def _run(
+def run_into(
     value: Recipe | Rounds | Align, out: Path, resume: bool, sampler: str, command: str, page: Page = NO_PAGE
 ) -> None:
+    """Run something into a folder, and say what came of it; Ctrl-C ends with the line that goes on."""
     from ..loops.align import Align
     from ..loops.rounds import Rounds
     from ..loops.run import run
@@ -142,7 +144,7 @@ def _run(
             console.print(f"warning: {warning}", style="yellow", highlight=False)
         console.print(f"The report: {out / 'report.html'}", highlight=False, soft_wrap=True)
     else:
-        if isinstance(value, Align):
+        if type(value) is Align:
             _show(value, out)
         console.print(f"{len(result.metrics)} steps; the trained models are in {out}", highlight=False, soft_wrap=True)
 

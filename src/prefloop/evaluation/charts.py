@@ -82,7 +82,7 @@ def strip(name: str, interval: Interval, *, nothing: float) -> str:
     axes.set_xlim(nothing - reach, nothing + reach)
     axes.set_xticks([nothing])
     axes.set_xticklabels(["even" if nothing else "no change"])
-    return _svg(figure, name, f"From {interval.low:.3g} to {interval.high:.3g}; no change would be {nothing:.3g}.")
+    return svg(figure, name, f"From {interval.low:.3g} to {interval.high:.3g}; no change would be {nothing:.3g}.")
 
 
 @matplotlib.rc_context(STYLE)
@@ -95,7 +95,7 @@ def accuracy(name: str, rounds: Sequence[Round]) -> str:
     panels[-1].set_xlim(0, 1)
     panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:.0f} %"))
     panels[-1].set_xlabel("held-out answers predicted")
-    return _svg(figure, name, "Accuracy with 95 % intervals by round; the table beside it has the numbers.")
+    return svg(figure, name, "Accuracy with 95 % intervals by round; the table beside it has the numbers.")
 
 
 def _rates(axes: Axes, turn: Round) -> None:
@@ -146,7 +146,7 @@ def curve(name: str, points: Sequence[Point]) -> str:
     axes.yaxis.set_major_locator(MaxNLocator(5))
     first, last = points[0], points[-1]
     said = f"{title}: {first.value:.3g} at step {first.step:g}, {last.value:.3g} at step {last.step:g}."
-    return _svg(figure, name, said)
+    return svg(figure, name, said)
 
 
 @matplotlib.rc_context(STYLE)
@@ -161,7 +161,7 @@ def over_kl(name: str, points: Sequence[KLPoint], best_of: Sequence[BestOf]) -> 
     lower.set_xlabel("square root of KL (nats per response)")
     end = max(points, key=lambda p: p.kl)
     scores = f"the reward-model score is {end.reward.estimate:.3g}, the gold score {end.gold.estimate:.3g}"
-    return _svg(figure, name, f"At a KL of {end.kl:.3g} nats {scores}.")
+    return svg(figure, name, f"At a KL of {end.kl:.3g} nats {scores}.")
 
 
 def _against_kl(
@@ -178,7 +178,7 @@ def _against_kl(
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _svg(figure: Figure, name: str, said: str) -> str:
+def svg(figure: Figure, name: str, said: str) -> str:
     """The figure as an element of a page: sized by the page, with ids of its own, named for those who cannot see it."""
     drawn = StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
@@ -187,9 +187,9 @@ def _svg(figure: Figure, name: str, said: str) -> str:
         )
     name = re.sub(r"\W", "-", name)
     width, height = (72 * inches for inches in figure.get_size_inches())
-    svg = re.sub(r"^.*?<svg.*?>|<defs>\s*<style.*?</style>\s*</defs>", "", drawn.getvalue(), count=2, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    svg = re.sub(r"font-family: [^;]*; ", "", svg)
+    text = re.sub(r"^.*?<svg.*?>|<defs>\s*<style.*?</style>\s*</defs>", "", drawn.getvalue(), count=2, flags=re.DOTALL)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"font-family: [^;]*; ", "", text)
     for stand_in, paint in PAINT.items():
-        svg = svg.replace(stand_in, paint)
-    return f'<svg role="img" aria-label="{escape(said)}" viewBox="0 0 {width:g} {height:g}">{svg}'
+        text = text.replace(stand_in, paint)
+    return f'<svg role="img" aria-label="{escape(said)}" viewBox="0 0 {width:g} {height:g}">{text}'

@@ -11,6 +11,7 @@ from ..feedback.convert import comparisons
 from ..feedback.sources import chance
 from ..statistics import Interval, wilson
 from ..text import Group, Prompt
+from .calibration import won
 
 Place = tuple[int, int]
 """A group and a response of it."""
@@ -86,15 +87,16 @@ def accuracy(scores: Scores, held_out: Comparisons) -> Interval:
     >>> accuracy([[1.0, 0.0, 1.0]], one).estimate
     0.75
     """
-    right = sum(
-        sum(_won(scores[a][i] - scores[b][j]) for (a, i), (b, j) in pairs) / len(pairs)
-        for pairs in held_out.observations
-    )
-    return wilson(right, len(held_out.observations))
+    return right([[scores[a][i] - scores[b][j] for (a, i), (b, j) in pairs] for pairs in held_out.observations])
 
 
-def _won(gap: float) -> float:
-    return 0.5 if gap == 0 else float(gap > 0)
+def right(gaps: Sequence[Sequence[float]]) -> Interval:
+    """`accuracy` of gaps, those between the better and the worse answer of every comparison of every observation.
+
+    >>> right([[0.3, -0.1], [0.0]]).estimate
+    0.5
+    """
+    return wilson(sum(sum(map(won, some)) / len(some) for some in gaps), len(gaps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

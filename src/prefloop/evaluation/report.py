@@ -17,29 +17,40 @@ def write_report(summary: Summary, folder: Path) -> Path:
 
     Raises RunError when the disk refuses, or when what draws the page is not installed.
     """
-    _replace(folder / "summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False))
-    return _replace(folder / "report.html", render(summary))
+    replace_text(folder / "summary.json", json.dumps(summary.to_json(), indent=1, allow_nan=False))
+    return replace_text(folder / "report.html", render(summary))
 
 
 def render(summary: Summary) -> str:
     """The page as text. The same summary gives the same text; everything in it that a model wrote is escaped."""
-    try:
-        from jinja2 import Environment, StrictUndefined
+    return drawn("report.html.jinja", "summary.json", s=summary, headline=wording.headline(summary))
 
-        from . import charts
+
+def drawn(template: str, numbers: str, **values: object) -> str:
+    """A page from its template; `numbers` is the file that has what it would show."""
+    try:
+        from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+        from . import charts, reward_charts
     except ModuleNotFoundError as missing:
         raise RunError(
             f"The report cannot be drawn because {missing.name} is not installed: run "
-            '`pip install "prefloop[demo]"`. Everything it would show is in summary.json.'
+            f'`pip install "prefloop[demo]"`. Everything it would show is in {numbers}.'
         ) from missing
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = Environment(
+        loader=FunctionLoader(lambda name: files(__package__).joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     words = (wording.digits, wording.number, wording.signed, wording.percent, wording.plural, wording.duration)
     page.filters.update({word.__name__: word for word in words})
-    source = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return page.from_string(source).render(s=summary, headline=wording.headline(summary), charts=charts)
+    return page.get_template(template).render(charts=charts, reward_charts=reward_charts, **values)
 
 
-def _replace(path: Path, text: str) -> Path:
+def replace_text(path: Path, text: str) -> Path:
+    """Write a file whole or not at all."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -170,34 +170,35 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain values. JSON has no NaN: a number that is not finite becomes null."""
-        return _plain(asdict(self))  # type: ignore[no-any-return]
+        return plain_values(asdict(self))  # type: ignore[no-any-return]
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Summary:
         """The summary that `to_json` wrote."""
-        return _typed(cls, plain)  # type: ignore[no-any-return]
+        return typed(cls, plain)  # type: ignore[no-any-return]
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
+    """The value as JSON has it: lists for tuples, and null for a number that is not finite."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_values(item) for item in value]
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def _typed(kind: Any, plain: Any) -> Any:
+def typed(kind: Any, plain: Any) -> Any:
     """`plain` as the annotated type: the one place that knows how JSON loses types."""
     if kind is float:
         return float("nan") if plain is None else float(plain)
     if is_dataclass(kind):
         kinds = get_type_hints(kind)
-        return kind(**{f.name: _typed(kinds[f.name], plain[f.name]) for f in fields(kind)})  # type: ignore[operator]
+        return kind(**{f.name: typed(kinds[f.name], plain[f.name]) for f in fields(kind)})  # type: ignore[operator]
     inner = get_args(kind)
     if get_origin(kind) is tuple:
-        return tuple(_typed(inner[0], item) for item in plain)
+        return tuple(typed(inner[0], item) for item in plain)
     if get_origin(kind) is dict:
-        return {key: _typed(inner[1], item) for key, item in plain.items()}
+        return {key: typed(inner[1], item) for key, item in plain.items()}
     if inner:
-        return None if plain is None else _typed(inner[0], plain)
+        return None if plain is None else typed(inner[0], plain)
     return plain

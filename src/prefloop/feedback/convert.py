@@ -66,12 +66,14 @@ def best_first(group: Group) -> Group:
 def comparisons(group: Group) -> Iterator[tuple[int, int]]:
     """The places (better, worse) of all responses of which one was preferred: by labels, or by order without them.
 
+    A `target` of 1/2 prefers neither.
+
     >>> from prefloop.text import Prompt, Response
     >>> three = tuple(Response(text=t) for t in ("a", "b", "c"))
     >>> list(comparisons(Group(prompt=Prompt(text="One"), responses=three, labels=(1.0, 1.0, 0.0))))
     [(0, 2), (1, 2)]
     """
-    for i, j in combinations(range(len(group.responses)), 2):
+    for i, j in combinations(range(len(group.responses)), 2) if group.target != 0.5 else ():
         above = group.labels[i] - group.labels[j] if group.labels else 1.0
         if above:
             yield (i, j) if above > 0 else (j, i)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DataError
@@ -41,8 +41,9 @@ class Judged:
 def read_judged(data: Data | str) -> Judged:
     r"""Judged answers as they lie: from a file, a folder, a data set on the Hugging Face hub, or a feedback store.
 
-    What the rows say is told from their columns (`known_shapes.SHAPES`). A row that lacks a field is an error;
-    one that cannot be learnt from (equal answers, an empty one, a single one) is left out and counted in `notes`.
+    What the rows say is told from their columns (`known_shapes.SHAPES`), and who said it from `who` or `annotator`. A
+    row that lacks a field is an error; one that cannot be learnt from (equal answers, an empty one, a single one) is
+    left out and counted in `notes`.
 
     Raises:
         DataError: nothing to read, or not what it should be; the message has the row and the field.
@@ -69,7 +70,7 @@ def read_judged(data: Data | str) -> Judged:
             if why is not None:
                 left[why].append(row.place)
             elif isinstance(found, Group):
-                groups.append(found)
+                groups.append(replace(found, who=str(row.values.get("who") or row.values.get("annotator") or "")))
     notes = tuple(_said(why, places) for why, places in left.items())
     if not groups:
         raise DataError(f"{data.source} has nothing to learn from: {' '.join(notes)}")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from ..batch import assemble
 from ..errors import DataError, RecipeError
-from ..evaluation.preference import Agreement, Alignment, Comparisons, accuracy, compared
+from ..evaluation.preference import Agreement, Alignment, Comparisons, accuracy, compared, right
 from ..learning.instructed import with_instructions
 from ..learning.remembered import remembered_logp
 from ..learning.update import logp_in_parts
@@ -19,7 +25,7 @@ from ..planning import Plan, plan
 from ..prompts import kept_apart
 from ..recipe import Data, Recipe
 from ..roles import model_of
-from ..scoring.model import model_score
+from ..scoring.model import model_score, normalisation
 from ..statistics import Interval
 from ..text import Group
 from .judged import in_tokens, judged_answers, within_context
@@ -31,6 +37,8 @@ from .run_folder import RunFolder, write_text
 MEAN, IMPLICIT, SCORE = "mean log-probability of a token", "implicit reward", "score"
 ACCURACY = "accuracy.json"
 """The file in the run folder that has what was gained."""
+FEWEST_PEOPLE = 3
+"""Of fewer, nobody is held out: one person's judgements would be learnt from alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +62,48 @@ def on_data(recipe: Recipe, *, data: Data | None, model: str | None, held_out: f
     if data is not None:
         recipe = replace(recipe, data=data)
     if model is not None:
-        role = next(role for role, m in recipe.models.items() if m.train)
+        role = next(role for role, m in recipe.models.items() if m.train and m.source)
         recipe = replace(recipe, models={**recipe.models, role: replace(recipe.models[role], source=model)})
     return Align(recipe=recipe, held_out=held_out)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Judged answers to learn from, and to measure on: to other prompts, and `others`, by other people to these."""
+
+    train: list[Group]
+    held_out: list[Group]
+    others: list[Group]
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aligned:
+    """What is there after training: the networks by role, what was learnt and measured, and the wall-clock seconds."""
+
+    needs: Plan
+    networks: dict[str, Any]
+    split: Split
+    asked: Comparisons
+    found: Alignment
+    seconds: float
+
+
 def run_align(align: Align, folder: RunFolder, *, progress: Progress) -> dict[str, Any]:
     """Train and measure, or go on with it; the trained networks by role."""
+    done = aligned(align, folder, progress=progress)
+    for role in done.needs.outputs:
+        save(done.networks[role], folder.path / role)
+    write_text(folder.path / ACCURACY, json.dumps(done.found.to_json(), indent=1))
+    return done.networks
+
+
+def aligned(align: Align, folder: RunFolder, *, progress: Progress, people: float = 0.0, fewest: int = 0) -> Aligned:
+    """Train, and measure on held-out prompts; the judgements of a share of the people are kept apart as well.
+
+    Raises:
+        DataError: fewer than the `fewest` judgements are left to learn from.
+    """
     recipe = align.recipe
     needs = plan(recipe)
     if recipe.sample is not None:
@@ -79,56 +122,118 @@ def run_align(align: Align, folder: RunFolder, *, progress: Progress) -> dict[st
     networks = networks_of(recipe, say=progress.say)
     reader = networks[next(iter(needs.outputs))]
     judged = within_context(judged, reader, instructions=needs.instructions.values(), say=say)
-    train, held_out = _split(judged, align.held_out)
+    parts = _split(judged, align.held_out, people)
+    if len(parts.train) < fewest:
+        raise DataError(
+            f"a learning curve is asked for up to {fewest} judgements, and {len(parts.train)} are there to learn from: "
+            "leave out of --curve what is beyond."
+        )
+    held_out = parts.held_out
     asked = compared(held_out, seed=recipe.seed)
     if not folder.done("before"):
         with folder.stage("before"):
-            before = _measured(needs, networks, held_out, asked, tokens=recipe.optimiser.tokens)
+            before = _measured(recipe, needs, networks, held_out, asked)
             folder.keep("before", {name: asdict(share) for name, share in before.items()})
     before = {name: Interval(**share) for name, share in folder.kept("before").items()}
-    optimise(
-        recipe,
-        networks=networks,
-        judged=train,
-        on_step=lambda step, metrics, _: folder.record("train", step, metrics),
-        progress=progress,
-        folder=folder.state / "unfinished",
-    )
-    after = _measured(needs, networks, held_out, asked, tokens=recipe.optimiser.tokens)
+    with contextlib.nullcontext() if folder.done("train") else folder.stage("train"):
+        optimise(
+            recipe,
+            networks=networks,
+            judged=parts.train,
+            on_step=lambda step, metrics, _: folder.record("train", step, metrics),
+            progress=progress,
+            folder=folder.state / "unfinished",
+        )
+    after = _measured(recipe, needs, networks, held_out, asked)
     found = Alignment(
         method=recipe.name,
-        learnt=len(train),
+        learnt=len(parts.train),
         comparisons=asked.count,
         what=asked.what,
         agreements=tuple(Agreement(name=name, before=before[name], after=after[name]) for name in before),
-        longer=accuracy([[float(len(r.ids)) for r in g.responses] for g in in_tokens(held_out, reader)], asked),
+        longer=accuracy(sizes(held_out, reader), asked),
         notes=tuple(notes),
     )
-    for role in needs.outputs:
-        save(networks[role], folder.path / role)
-    write_text(folder.path / ACCURACY, json.dumps(found.to_json(), indent=1))
-    return networks
+    seconds = folder.stages["train"]["seconds"]
+    return Aligned(needs=needs, networks=networks, split=parts, asked=asked, found=found, seconds=seconds)
 
 
-def _split(judged: Sequence[Group], share: float) -> tuple[list[Group], list[Group]]:
-    """To learn from and to measure on, by prompt."""
+def sizes(groups: Sequence[Group], reader: Any) -> list[list[float]]:
+    """Tokens of every answer, as a network reads it."""
+    return [[float(len(r.ids)) for r in g.responses] for g in in_tokens(groups, reader)]
+
+
+def scorer_of(needs: Plan) -> str | None:
+    """The role whose score of a whole answer is trained, where there is one."""
+    return next((role for role, outputs in needs.outputs.items() if {"score", "scores"} & set(outputs)), None)
+
+
+def in_pairs_only(recipe: Recipe) -> bool:
+    """Whether what is fitted compares two answers by all their channels, and has no score for one alone."""
+    objective = recipe.objective[0].objective
+    return objective.pairwise and set(objective.inputs) == {"scores"}
+
+
+def gaps_of(recipe: Recipe, groups: Sequence[Group], model: Any, asked: Comparisons) -> list[list[float]]:
+    """How far the better answer of every comparison stands above the other, in log-odds, by observation.
+
+    The difference of two scores, of a model with channels that of their means. Of a model that compares answers in
+    pairs only it is the logit of its own likelihood, log(p / (1 - p)) with p = exp(-loss).
+    """
+    scores = channel_scores(groups, model)
+    places = [pair for pairs in asked.observations for pair in pairs]
+    two = torch.stack([torch.stack([scores[better], scores[worse]]) for better, worse in places])
+    if in_pairs_only(recipe):
+        loss = recipe.objective[0].objective({"scores": two.double()}).clamp(min=1e-12)  # what is certain stays finite
+        found = -(loss + (-(-loss).expm1()).log())
+    else:
+        means = two.mean(-1) if model.channels else two
+        found = means[:, 0] - means[:, 1]
+    left = iter(found.tolist())
+    return [[next(left) for _ in pairs] for pairs in asked.observations]
+
+
+def channel_scores(groups: Sequence[Group], model: Any) -> Tensor:
+    """Of every answer the score (P K), or the score of each channel (P K D), in the unit it was learnt in."""
+    mean, std = normalisation(model)
+    return model_score(groups, model=model) * std + mean
+
+
+def _split(judged: Sequence[Group], share: float, people: float) -> Split:
+    """To learn from and to measure on, by prompt, and by person where a share of the people is held out as well."""
     apart = [kept_apart(g.prompt, share) for g in judged]
     train, held_out = ([g for g, out in zip(judged, apart, strict=True) if out is side] for side in (False, True))
-    if not train or not held_out:
+    out = _people_apart(train, people)
+    known = [g for g in train if g.who not in out]
+    if not known or not held_out:
         raise DataError(
             f"holding out {share:g} of the prompts leaves {len(train)} judgements to learn from and {len(held_out)} to "
             "measure on: both are needed. Change --held-out, or give judged answers to more prompts."
         )
-    return train, held_out
+    return Split(train=known, held_out=held_out, others=[g for g in train if g.who in out], people=out)
+
+
+def _people_apart(judged: Sequence[Group], share: float) -> tuple[str, ...]:
+    """A share of the people who judged, at least one where there are three or more; told by their names alone.
+
+    Nobody who gave so much that less than half of the judgements would be left is among them.
+    """
+    said = Counter(g.who for g in judged if g.who)
+    wanted = max(1, round(share * len(said))) if share and len(said) >= FEWEST_PEOPLE else 0
+    found: list[str] = []
+    for who in sorted(said, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        if len(found) < wanted and 2 * sum(said[w] for w in (*found, who)) <= len(judged):
+            found.append(who)
+    return tuple(sorted(found))
 
 
 def _measured(
-    needs: Plan, networks: Mapping[str, Any], groups: Sequence[Group], asked: Comparisons, *, tokens: int
+    recipe: Recipe, needs: Plan, networks: Mapping[str, Any], groups: Sequence[Group], asked: Comparisons
 ) -> dict[str, Interval]:
     """The accuracy of every measure that these networks have, the method's own first."""
-    scored = next((role for role, outputs in needs.outputs.items() if "score" in outputs), None)
+    scored, tokens = scorer_of(needs), recipe.optimiser.tokens
     if scored is not None:
-        return {SCORE: accuracy(model_score(groups, model=networks[scored]).tolist(), asked)}
+        return {SCORE: right(gaps_of(recipe, groups, networks[scored], asked))}
     batch = assemble(in_tokens(groups, networks["policy"]))
     batch = with_instructions(batch, [g.prompt for g in groups], needs.instructions, networks)
     mask = batch["mask"]

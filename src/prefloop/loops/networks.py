@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -61,7 +62,25 @@ def load_networks(
         networks[role] = frozen.get(wanted) or load(wanted, name=role, say=say)
         if not declared.train:
             frozen[wanted] = networks[role]
+    _must_differ(recipe, networks)
     return networks
+
+
+def _must_differ(recipe: Recipe, networks: Mapping[str, Any]) -> None:
+    """Refuse an ensemble of reward models of which two are one: they would agree about everything.
+
+    Raises:
+        RecipeError: names the two.
+    """
+    for name, scorer in recipe.score.items():
+        roles = scorer.knobs.get("model")
+        for one, other in combinations(roles if isinstance(roles, (tuple, list)) else (), 2):
+            a, b = networks.get(one), networks.get(other)
+            if a is not None and b is not None and (a is b or a.digest() == b.digest()):
+                raise RecipeError(
+                    f"`score.{name}` reads the reward models `{one}` and `{other}`, which are the same weights, so "
+                    "that together they are no ensemble: give each a model that was fitted with another seed."
+                )
 
 
 def networks_of(recipe: Recipe, *, say: Callable[[str], None]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from .judged import judged_answers, within_context
 from .networks import networks_of
 from .optimise import optimise
 from .progress import Progress, Silent
+from .reward import FitReward, run_reward
 from .rounds import Rounds, run_rounds, save_models
 from .run_folder import RunFolder
 from .summarise import summarise
@@ -62,7 +63,10 @@ def run(
             return _run_rounds(recipe, RunFolder(folder, recipe, resume=resume), people, watching, sampler, command)
         if isinstance(recipe, Align):
             files = RunFolder(folder, recipe, resume=resume)
-            networks = run_align(recipe, files, progress=watching)
+            if isinstance(recipe, FitReward):
+                networks = run_reward(recipe, files, progress=watching, command=command)
+            else:
+                networks = run_align(recipe, files, progress=watching)
             return Result(folder=folder, networks=networks, metrics=files.metrics())
         if isinstance(recipe, Recipe):
             plan(recipe)

@@ -27,6 +27,7 @@ from ..folders import written_whole
 from ..recipe_models import Model
 from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
+from .contract import READING, must_read_alike, reading
 from .decoder import Decoder
 from .degree_head import degree_head, save_degree_head
 from .table import Table
@@ -229,6 +230,8 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     try:
         with _quietly():
             config = transformers.AutoConfig.from_pretrained(described, **extra)
+            if model.head == "score":
+                must_read_alike(config, tokenizer, str(given))
             stock, found = classes[model.head].from_pretrained(
                 folder,
                 config=config,
@@ -238,6 +241,8 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
             )
             # several critics that all said 0 would be one for ever
             _start_from_zero(stock, () if model.critics else found["missing_keys"])
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
     _told(stock, tokenizer, model, channels)
@@ -254,7 +259,9 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
 def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> None:
     """Write into a model's config what its head needs to know, so that its checkpoint says it too."""
     if model.head == "score":
+        _must_end(stock, tokenizer, model)
         _separate_pad(stock, tokenizer)
+        setattr(stock.config, READING, reading(tokenizer))
         if channels:
             stock.config.prefloop_channels = list(channels)
             stock.config.id2label = dict(enumerate(channels))
@@ -276,6 +283,17 @@ def _start_from_zero(stock: Any, missing: Collection[str]) -> None:
     for name, weight in stock.named_parameters():
         if name in missing:
             weight.zero_()
+
+
+def _must_end(stock: Any, tokenizer: Any, model: Model) -> None:
+    """Refuse to train a reward model that could not tell an answer that came to its end from one that was cut."""
+    said = getattr(stock.config, "prefloop_ending", "") if model.ending is None else model.ending
+    if model.train and tokenizer.eos_token_id is None and not said:
+        raise ModelError(
+            f"the tokenizer of {tokenizer.name_or_path or 'this model'} has no end token, so that a reward model would "
+            "read an answer that was cut like one that came to its end: set its `eos_token` and save it, or give the "
+            "model text to read after every answer (`ending`)."
+        )
 
 
 def _separate_pad(stock: Any, tokenizer: Any) -> None:

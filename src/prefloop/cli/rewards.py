@@ -1,0 +1,87 @@
+"""Reward models: fit one to judged answers, and say how good it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import RecipeError
+from .runs import command_line, run_into
+from .shared import Out, Resume, Set, console, table
+
+
+def reward(
+    data: Annotated[str, typer.Option(help="Judged answers: a file, a folder, a feedback store or a hub's data set.")],
+    model: Annotated[str, typer.Option(help="What is trained: a folder, hub id, .gguf file or wheel:NAME.")] = "",
+    kind: Annotated[
+        str, typer.Option(help="A method of the reward family; without it the natural one of the data.")
+    ] = "",
+    out: Out = Path("runs/reward"),
+    held_out: Annotated[float, typer.Option(help="The share of prompts that is only measured on.")] = 0.1,
+    held_out_people: Annotated[
+        float, typer.Option(help="The share of people, of three or more, whose judgements are only measured on.")
+    ] = 0.1,
+    curve: Annotated[str, typer.Option(help="Fit it to so many judgements too, such as 100,300,1000.")] = "",
+    split: Annotated[str, typer.Option(help="Part of a folder, of a hub's data set or of a store.")] = "",
+    form: Annotated[
+        str, typer.Option("--as", help="Turn them into pairs, thumbs or rankings, also where something is lost.")
+    ] = "",
+    resume: Resume = False,
+    changes: Set = None,
+) -> None:
+    """Fit a reward model to judged answers, and measure how often it agrees with people it has not learnt from.
+
+    Example: `prefloop reward --data pairs.jsonl --curve 100,300 --out runs/reward`
+    """
+    from ..loops.align import on_data
+    from ..loops.find import find
+    from ..loops.reward import FitReward, natural
+    from ..recipe import Data, Recipe
+
+    judged = Data(source=data, split=split or None, form=form or None)  # type: ignore[arg-type]
+    found = find(kind or natural(judged), changes or [])
+    if not isinstance(found, Recipe):
+        raise RecipeError(f"`{kind}` is a whole run already: `prefloop run {kind}`.")
+    aligned = on_data(found, data=judged, model=model or None, held_out=held_out)
+    value = FitReward(recipe=aligned.recipe, held_out=held_out, held_out_people=held_out_people, curve=_counts(curve))
+    given = {"--model": model, "--data": data, "--kind": kind, "--held-out": held_out, "--split": split, "--as": form}
+    given |= {"--held-out-people": held_out_people, "--curve": curve}
+    spelt = {name: word for name, word in given.items() if word != ""}
+    run_into(value, out, resume, "local", command_line("reward", spelt, out, "local", changes))
+    _show(out)
+
+
+def _counts(curve: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(n) for n in curve.split(",") if n.strip())
+    except ValueError:
+        raise RecipeError(f"--curve is {curve!r}: give numbers of judgements, such as 100,300,1000.") from None
+
+
+def _show(out: Path) -> None:
+    """What was measured: the model, people and length side by side, and how far its sureness can be believed."""
+    from ..evaluation.reward_report import PAGE, REWARD, UNKNOWN, RewardReport, headline
+
+    found = RewardReport.from_json(json.loads((out / REWARD).read_text(encoding="utf-8")))
+    rows = [(h.name, h.comparisons, h.accuracy, h.people or "unknown", h.longer, h.accuracy.n) for h in found.held_out]
+    columns = ("held out", "comparisons", "reward model", "people, leave one out", "pick the longer", "prompts")
+    console.print(table(f"held-out accuracy of {found.kind} (95 %, Wilson)", columns, rows))
+    if found.held_out[0].people is None:
+        console.print(f"The human ceiling is {UNKNOWN}.", highlight=False)
+    was = found.calibration
+    line = f"ECE {was.ece:.3f}, Brier {was.brier:.3f}, NLL {was.nll:.3f}"
+    if found.tempered:
+        t = found.tempered
+        line += f"; at temperature {t.temperature:.2f}, fitted on half: ECE {t.before.ece:.3f} -> {t.after.ece:.3f}"
+        line += f", NLL {t.before.nll:.3f} -> {t.after.nll:.3f} on the other half"
+    console.print(line, highlight=False, soft_wrap=True)
+    if found.curve:
+        points = [(p.judgements, p.accuracy, f"{p.seconds:.1f}") for p in found.curve]
+        console.print(table("learning curve", ("judgements", "held-out accuracy", "seconds"), points))
+    for warning in found.warnings:
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\n{headline(found)}", highlight=False, soft_wrap=True)
+    console.print(f"The report: {out / PAGE}", highlight=False, soft_wrap=True)
