@@ -14,12 +14,18 @@ from prefloop.feedback import export_files
 from prefloop.feedback.export_files import export_file
 from prefloop.feedback.exporting import EXPORTS, Export
 from prefloop.feedback.files import read_rows
+from prefloop.feedback.growing import REFUSED
 from prefloop.feedback.importing import import_file
 from prefloop.feedback.judged import read_judged
+from prefloop.feedback.projects import Projects
 from prefloop.feedback.provenance import COLUMNS
-from prefloop.feedback.records import Event
+from prefloop.feedback.queue import Queue
+from prefloop.feedback.records import Event, Item, Project, Submission
 from prefloop.feedback.store import Store
 from prefloop.feedback.streams import add_events
+from prefloop.feedback.tree_settings import TreeSettings
+from prefloop.feedback.tree_tasks import given as given_prompt
+from prefloop.feedback.trees import KINDS as TREE_KINDS
 from prefloop.text import Group, Message, Prompt, Question, Response
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -363,3 +369,24 @@ def test_a_published_file_comes_back_from_the_log_and_from_its_own_shape(name, t
         assert events <= contents(store)[1]
         left = sum(n for what, n in done.left_out.items() if not what.startswith("questions"))
         assert done.rows + left == len(list(store.events()))
+
+
+def test_practice_and_what_a_user_wrote_in_a_tree_are_not_for_training(tmp_path):
+    settings = TreeSettings(reviews=1)
+    with Store.open(tmp_path / "s.sqlite") as store:
+        Projects(store).create(Project(id="p", title="P", kinds=("thumbs",)), by="lee")
+        Projects(store).create(Project(id="sky", title="Sky", kinds=TREE_KINDS, tree=settings), by="lee")
+        queue = Queue(store)
+        tried = Item(question=asked("try", "thumbs", "Blue."), purpose="practice", expected=[True])
+        queue.add_items("p", [tried, Item(question=asked("work", "thumbs", "Blue."))])
+        add_events(store, [said(tried.question, [True]), said(asked("work", "thumbs", "Blue."), [True])])
+        queue.add_items("sky", [Item(question=given_prompt("sky-1", "Why?", settings))])
+        for who, text in (("ada", "Air scatters blue."), ("ben", "Dust.")):
+            got = queue.next_item("sky", who)
+            made = Submission(id=who, project="sky", question=got.question.id, who=who, value={"text": text})
+            queue.submit(made)
+        thumbs, written = Export(store=store, shape="kto"), Export(store=store, shape="sft", project="sky")
+        assert [row["question_id"] for row in thumbs] == ["work"]
+        assert thumbs.left_out["questions to practise on"] == 1
+        assert list(written) == []  # nobody has reviewed them yet
+        assert written.left_out[REFUSED] == 2

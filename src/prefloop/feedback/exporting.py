@@ -27,6 +27,7 @@ from sqlalchemy import func, select
 from ..errors import DataError, nearest
 from ..text import Answer, Group, Question
 from .database import BATCH
+from .growing import REFUSED, refused_in_trees
 from .provenance import columns
 from .records import Event
 from .rows import ADJUDICATION, standing
@@ -35,7 +36,7 @@ from .settled import settled
 from .store import Split, Store
 from .streams import export as log_lines
 from .streams import questions as all_questions
-from .tables import EVENTS
+from .tables import EVENTS, ITEMS
 from .views import VIEWS
 
 Row = dict[str, Any]
@@ -174,11 +175,15 @@ class Export:
         if self.shape == "log":
             yield from self._log()
             return
+        refused = self._refused()
         coming = all_questions(self.store, project=self.project)
         while some := list(islice(coming, BATCH)):
-            said = self._said(some)
-            for question in some:
-                yield from self._of_question(EXPORTS[self.shape], question, said[question.id])
+            asked = self._asked(some)
+            said = self._said(asked)
+            for question in asked:
+                events = [e for e in said[question.id] if not refused(_answer(e))]
+                self._left(REFUSED, len(said[question.id]) - len(events))
+                yield from self._of_question(EXPORTS[self.shape], question, events)
 
     def _log(self) -> Iterator[Row]:
         for line in log_lines(self.store, project=self.project):
@@ -188,9 +193,19 @@ class Export:
                 row |= {"who": who, "submission": f"{who}, {row['question']}, {row['revision']}"}
             yield row
 
+    def _asked(self, questions: Sequence[Question]) -> list[Question]:
+        """The questions of this use that nobody only practised on."""
+        ids = [q.id for q in questions if q.split == self.split]
+        with self.store.database.reading() as connection:
+            practice = select(ITEMS.c.question).where(ITEMS.c.question.in_(ids), ITEMS.c.purpose == "practice")
+            tried = set(connection.execute(practice).scalars())
+        self._left(f"questions that are not for `{self.split}`", len(questions) - len(ids))
+        self._left("questions to practise on", len(tried))
+        return [q for q in questions if q.split == self.split and q.id not in tried]
+
     def _said(self, questions: Sequence[Question]) -> Mapping[str, list[Event]]:
         """The standing answers to the questions; what else was done with them is counted."""
-        ids = [q.id for q in questions if q.split == self.split]
+        ids = [q.id for q in questions]
         found: defaultdict[str, list[Event]] = defaultdict(list)
         with self.store.database.reading() as connection:
             every = select(func.count()).select_from(EVENTS).where(EVENTS.c.question.in_(ids))
@@ -204,12 +219,15 @@ class Export:
         judged = sum(event.event == ADJUDICATION for event in kept)
         self._left("answers that were settled otherwise, or of people left out", standing_count + judged - len(kept))
         self._left("events that are skipped, taken back or said otherwise since", count - standing_count - judged)
-        self._left(f"questions that are not for `{self.split}`", len(questions) - len(ids))
         return found
 
+    def _refused(self) -> Callable[[Answer], bool]:
+        if EXPORTS[self.shape].view != "demonstrations":
+            return lambda answer: False
+        with self.store.database.reading() as connection:
+            return refused_in_trees(connection)
+
     def _of_question(self, shape: ExportShape, question: Question, said: list[Event]) -> Iterator[Row]:
-        if question.split != self.split:
-            return
         view = VIEWS[shape.view].get(question.kind)
         self._left("questions without an answer", int(not said))
         if view is None:

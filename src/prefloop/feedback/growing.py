@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -14,6 +14,9 @@ from .tables import EVENTS, ITEMS, PROJECTS, QUESTIONS, SLOTS
 from .tree_settings import TreeSettings
 from .tree_tasks import Task, tasks_of
 from .trees import Tree, living, trees_of
+
+REFUSED = "of trees, by the user or not accepted"
+"""Why `refused_in_trees` leaves an answer out."""
 
 
 def wait_for_turn(connection: Connection, project: Project) -> None:
@@ -51,8 +54,8 @@ def grown(connection: Connection, project: str, settings: TreeSettings) -> list[
     return _grown(connection, settings, QUESTIONS.c.id.in_(mine), EVENTS.c.project == project)
 
 
-def refused_answers(connection: Connection, answers: Iterable[Answer]) -> set[tuple[str, str]]:
-    """By question and name, the messages of trees that no model is to write: the user's, and those not accepted."""
+def refused_in_trees(connection: Connection) -> Callable[[Answer], bool]:
+    """Tells of an answer whether it is a message of a tree that no model is to write: the user's, or not accepted."""
     rows = connection.execute(select(PROJECTS.c.id, PROJECTS.c.settings).order_by(PROJECTS.c.revision))
     settings = {key: values.get("tree") for key, values in rows}
     trees = [
@@ -64,7 +67,7 @@ def refused_answers(connection: Connection, answers: Iterable[Answer]) -> set[tu
         for turn in (turn for tree in trees if tree.prompt for turn in living(tree.prompt))
         if turn.role == "assistant" and turn.verdict == "accepted"
     }
-    return {(a.question, a.who) for a in answers if a.question in asked and (a.question, a.value["text"]) not in good}
+    return lambda answer: answer.question in asked and (answer.question, answer.value["text"]) not in good
 
 
 def _tree(connection: Connection, settings: TreeSettings, question: str) -> Tree:

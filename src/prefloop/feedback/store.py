@@ -17,7 +17,7 @@ from ..text import Answer, Question
 from . import log
 from .columns import Columns, Log
 from .database import Database, insert_rows, lookup, one_at_a_time
-from .growing import refused_answers
+from .growing import REFUSED, refused_in_trees
 from .kinds import Asked, check_question, check_value, json_text
 from .records import Event, Judgements, Note
 from .rows import Where, answer_row, event, group_rows, in_order_of, question_row, read_answers, read_questions
@@ -208,13 +208,13 @@ class Store:
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
             answers = settled_answers(connection, where, until=until)
-            refused = refused_answers(connection, answers) if name == "demonstrations" else set()
-            accepted = [a for a in answers if (a.question, a.who) not in refused]
+            refused = refused_in_trees(connection) if name == "demonstrations" else lambda answer: False
+            accepted = [a for a in answers if not refused(a)]
             kept, left_out = split_off(connection, accepted, blind=blind)
         found = judgements(((asked[a.question], a) for a in kept), views)
         found.left_out |= left_out
-        if refused:
-            found.left_out["of trees, by the user or not accepted"] = len(refused)
+        if len(accepted) < len(answers):
+            found.left_out[REFUSED] = len(answers) - len(accepted)
         return found
 
     def choices(
