@@ -189,7 +189,7 @@ class StepModel(Tabular):
 class PartModel(Tabular):
     """Scores (prompts 85): one for everything that can be left of an answer, in the order of `prefix_rows`."""
 
-    name, tokenizer, ending = "parts", Digits(), ()
+    name, tokenizer, ending, channels = "parts", Digits(), (), ()
     base = SimpleNamespace(config=None)
     """Of a reward model that was never normalised."""
 
