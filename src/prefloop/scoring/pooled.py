@@ -57,7 +57,7 @@ class Pool:
         self._score, self._wait, self._tokens, self.room = score, wait, tokens, room
         self._waiting: deque[_Request] = deque()
         self._held = 0
-        self._closed = False
+        self._closed = True
         self._changed = threading.Condition()
 
     @classmethod
@@ -68,6 +68,7 @@ class Pool:
     @contextmanager
     def open(self) -> Iterator[Pool]:
         """Score until the end of the block; what waits then is scored before it is left."""
+        self._closed = False
         worker = threading.Thread(target=self._work, name="reward", daemon=True)
         worker.start()
         try:
@@ -104,7 +105,7 @@ class Pool:
         request = _Request(rows)
         with self._changed:
             if self._closed:
-                raise RunError("the reward model is being stopped.")
+                raise RunError("the reward model is stopped.")
             self._waiting.append(request)
             self._changed.notify_all()
         return request.future

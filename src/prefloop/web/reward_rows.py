@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 from ..errors import PrefloopError
 from ..models.contract import reading
@@ -16,6 +18,15 @@ from ..models.encode import for_model
 from ..scoring.model import AT_ONCE, normalisation
 from ..text import Finish, Group, Message, Prompt, Response, Role
 
+
+def _unicode(text: str) -> str:
+    """JSON can spell half a character, which no tokenizer reads."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("no_unicode", "Input should be Unicode text, without lone surrogates")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_unicode)]
 Token = Annotated[int, Field(ge=0, lt=2**31)]
 TAKEN = ConfigDict(strict=True, extra="forbid")
 EXAMPLE: JsonValue = {
@@ -48,7 +59,7 @@ class Turn(BaseModel):
 
     model_config = TAKEN
     role: Role
-    content: str
+    content: Text
 
 
 class Said(BaseModel):
@@ -59,7 +70,7 @@ class Said(BaseModel):
     """
 
     model_config = TAKEN
-    text: str
+    text: Text
     finish: Finish = "end"
     tokens: list[Token] = []
 
@@ -68,8 +79,8 @@ class Row(BaseModel):
     """A prompt, as text or as the turns of a conversation, and its responses; one that is only text came to its end."""
 
     model_config = TAKEN
-    prompt: str | Annotated[list[Turn], Field(min_length=1)]
-    responses: Annotated[list[str | Said], Field(min_length=1)]
+    prompt: Text | Annotated[list[Turn], Field(min_length=1)]
+    responses: Annotated[list[Text | Said], Field(min_length=1)]
     prompt_tokens: list[Token] = []
 
 
@@ -161,9 +172,7 @@ class Reader:
             raise Refused(str(error), number) from error
         for k, response in enumerate(group.responses):
             if not response.ids:
-                raise Refused(
-                    "it has no token to read a score at: an empty response was cut before it began.", number, k
-                )
+                raise Refused("it is empty and was cut: there is no token to read a score at.", number, k)
             tokens = len(group.prompt_ids) + len(response.ids)
             if tokens > self.longest:
                 raise Refused(
@@ -202,9 +211,24 @@ def _response(said: Said) -> Response:
 
 def misread(errors: Sequence[Any]) -> Problem:
     """What was wrong with the first part of a body that is no `Asked`, in words that can be sent."""
-    place = errors[0]["loc"][1:]
-    row, rest = (place[1], place[2:]) if len(place) > 1 and place[0] == "rows" else (None, place)
-    k = rest[1] if row is not None and len(rest) > 1 and rest[0] == "responses" else None
-    rest = rest if k is None else rest[2:]
-    words = f"{'.'.join(map(str, rest))}: {errors[0]['msg']}" if rest else errors[0]["msg"]
+    row, k, _ = _place(errors[0])
+    there = [error for error in errors if _place(error)[:2] == (row, k)]
+    deepest = max(there, key=lambda error: len(error["loc"]))  # what came nearest to being right
+    rest = [str(part) for part in _place(deepest)[2] if not _FORM.match(str(part))]
+    words = ": ".join([".".join(rest), deepest["msg"]] if rest else [deepest["msg"]])
     return Refused(words.encode(errors="backslashreplace").decode(), row, k).problem
+
+
+_FORM = re.compile(r"(function-after|list)\[|str$|Said$")
+"""What pydantic puts into a place to say which of several forms it tried."""
+
+
+def _place(error: Any) -> tuple[int | None, int | None, tuple[Any, ...]]:
+    """The number of the row, that of its response, and the place inside it."""
+    match error["loc"][1:]:
+        case ("rows", int(row), "responses", int(k), *rest):
+            return row, k, tuple(rest)
+        case ("rows", int(row), *rest):
+            return row, None, tuple(rest)
+        case rest:
+            return None, None, rest
