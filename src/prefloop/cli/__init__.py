@@ -14,6 +14,7 @@ from .people import export, import_, label
 from .recipes import check, explain, methods, verify
 from .rewards import reward
 from .runs import align, demo, run
+from .serving import serve
 from .shared import escaped
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 for command in (demo, run, align, reward, explain, check, sample, track, label, import_, export, methods, verify):
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(serve, name="serve")
 
 
 def main() -> None:

@@ -34,11 +34,14 @@ def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]
 
 
 @torch.no_grad()
-def plain_scores(groups: Sequence[Group], model: Decoder) -> Tensor:
-    """`model_score` of exactly these tokens, which are the model's own; nothing is put after them."""
+def plain_scores(groups: Sequence[Group], model: Decoder, *, at_once: int = AT_ONCE) -> Tensor:
+    """`model_score` of exactly these tokens, which are the model's own; nothing is put after them.
+
+    `at_once` is how many tokens are read in one forward, what the groups have in common counted once.
+    """
     batch = assemble(groups)
     name = "scores" if model.channels else "score"
-    parts = [model.outputs(batch.rows(a, b), {name})[name] for a, b in batch.split(AT_ONCE)]
+    parts = [model.outputs(batch.rows(a, b), {name})[name] for a, b in batch.split(at_once)]
     mean, std = normalisation(model)
     return (torch.cat(parts).float().cpu() - mean) / std
 

@@ -47,10 +47,16 @@ class Headed:
 class Capped:
     """Refuses a body that is too long, whether the request says so or only sends it, and changes from other sites."""
 
-    def __init__(self, app: ASGIApp, uploads: tuple[str, ...] = ("/lead/projects", "/lead/projects/preview")) -> None:
-        """Stand around this application; only the paths `uploads` take files."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        uploads: tuple[str, ...] = ("/lead/projects", "/lead/projects/preview"),
+        most: int = MOST_BYTES,
+    ) -> None:
+        """Stand around this application, which takes `most` bytes; only the paths `uploads` take files."""
         self.app = app
         self.uploads = uploads
+        self.most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request that may come in."""
@@ -58,12 +64,12 @@ class Capped:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        most = MOST_UPLOADED if scope["path"] in self.uploads else MOST_BYTES
+        most = MOST_UPLOADED if scope["path"] in self.uploads else self.most
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > most:
             await _refused(413, f"At most {most >> 10} KiB.")(scope, receive, send)
         elif scope["method"] not in ("GET", "HEAD", "OPTIONS") and _is_foreign(headers):
-            await _refused(403, "This did not come from a page of prefloop.")(scope, receive, send)
+            await _refused(403, "This did not come from here: another site's page sent it.")(scope, receive, send)
         elif "transfer-encoding" in headers:
             await self._counted(most, scope, receive, send)
         else:
