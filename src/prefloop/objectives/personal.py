@@ -52,7 +52,7 @@ def latent_preference(
     >>> sure, unsure = torch.tensor([[1.0, -60.0]]), torch.tensor([[1.0, 0.0]])
     >>> scores = torch.tensor([[[0.0, 1.0], [0.0, 0.0]]])
     >>> latent_preference(scores, sure, price=0.0), latent_preference(scores, unsure)
-    (tensor([0.3133]), tensor([0.4110]))
+    (tensor([0.3133]), tensor([0.4119]))
     """
     *_, numbers = traits.shape
     if numbers % 2:
