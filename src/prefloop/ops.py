@@ -68,7 +68,7 @@ def over_normal(
         E f(mean + deviation e),  e ~ N(0, 1)
 
     >>> over_normal(torch.square, torch.tensor([3.0]), torch.tensor([2.0]))
-    tensor([13.0000])
+    tensor([13.])
     """
     at, share = (torch.as_tensor(x).to(mean) for x in np.polynomial.hermite_e.hermegauss(_NODES))
     return function(mean.unsqueeze(-1) + deviation.unsqueeze(-1) * at) @ (share / share.sum())

@@ -75,7 +75,7 @@ def found_groups(
     >>> bool(found.group[0] != found.group[1])
     True
     """
-    people, at = who.unique(return_inverse=True)
+    people, at = who.unique(return_inverse=True)  # type: ignore[no-untyped-call]
     _must_serve(features, len(people), groups)
     apart = (features[:, 0] - features[:, 1]).double()
     source = torch.Generator().manual_seed(seed)

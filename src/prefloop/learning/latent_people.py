@@ -77,7 +77,7 @@ def fitted_latent(
     Raises:
         DataError: one person judged everything, or features are no finite numbers.
     """
-    names, at = who.unique(return_inverse=True)
+    names, at = who.unique(return_inverse=True)  # type: ignore[no-untyped-call]
     if len(names) < 2:
         raise DataError("one person judged all of these pairs, and this learns how people differ: add other people's.")
     if not bool(features.isfinite().all()):

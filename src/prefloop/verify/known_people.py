@@ -41,7 +41,8 @@ def told_apart(recipe: Recipe, first: Tensor, steps: int = 300) -> float:
 
 def probability(recipe: Recipe, tensors: dict[str, Tensor]) -> Tensor:
     """How probable the objective of a recipe says it is that the first is preferred."""
-    return (-recipe.objective[0].objective(tensors)).exp()
+    found: Tensor = (-recipe.objective[0].objective(tensors)).exp()
+    return found
 
 
 def _ahead(values: Tensor) -> Tensor:
