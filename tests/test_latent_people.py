@@ -65,7 +65,7 @@ def test_the_more_is_said_the_nearer_is_what_all_of_it_tells_and_nothing_said_is
     people, _ = model(0)
     few, there = judged(source(5), torch.arange(20) % 2, 40), torch.ones(20, 40).double()
     told = [people.traits(few, there * (torch.arange(40) < n))[:, 0] for n in (1, 5, 20, 40)]
-    far = [float((z - told[-1]).abs().mean()) for z in told]
+    far = [(z - told[-1]).abs().mean().item() for z in told]
     assert far[0] > far[1] > far[2]
     assert not people.traits(few, 0 * there).any()
 
