@@ -24,8 +24,10 @@ from prefloop.objectives import (
     imitation,
     lists,
     margins,
+    mixtures,
     pairs,
     penalties,
+    personal,
     policy,
     rankings,
     ratings,
@@ -120,6 +122,10 @@ PURE_FUNCTIONS = {
     cycles.hybrid_preference: ({},),
     flips.known_flips: ({}, {"flips": 0.3}),
     flips.annotator_flips: ({}, {"begin": 0.3}),
+    mixtures.person_mixture: ({},),
+    mixtures.prompt_mixture: ({},),
+    personal.personal_preference: ({},),
+    personal.latent_preference: ({}, {"price": 0.7}),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
     policy.dual_clip: ({}, {"low": 0.1, "high": 0.4, "most": 1.2}),
     policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
@@ -165,6 +171,14 @@ PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {f.__name__ for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
 LEARNT = {"scores", "numbers", "traits"}
 """What models of several numbers give."""
+CHANNELS = {
+    "general_preference": 4,
+    "latent_preference": 3,
+    "person_mixture": 3,
+    "personal_preference": 4,
+    "prompt_mixture": 4,
+}
+"""How many channels each takes of those there are, where its signature does not say so."""
 COMPARES_SIBLINGS = {
     f.__name__
     for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
@@ -192,13 +206,18 @@ def arguments(function, tensors):
         tensors = {**tensors, "calibrated": drawn.double(), "mask": tensors["mask"] | drawn[..., None]}
     if function.__name__ == "ordinal":
         tensors = {**tensors, "label": 2 * tensors["label"]}  # a grade is a whole number
-    channels = 4 if function.__name__ == "general_preference" else None
+    if function.__name__ == "latent_preference":
+        tensors = {**tensors, "traits": tensors["token_score"][:, 0, :4]}  # a mean and a spread in two dimensions
     found = {name: tensors[name] for name in inputs(function)}
-    return {name: x[..., : channels or _last(function, name)] if name in LEARNT else x for name, x in found.items()}
+    return {name: x[..., : _taken(function, name)] if name in LEARNT else x for name, x in found.items()}
+
+
+def _taken(function, name):
+    return (CHANNELS.get(function.__name__) if name == "scores" else None) or _last(function, name)
 
 
 def _last(function, name):
-    """How many numbers a function takes of a model with channels; `None` where it takes any."""
+    """How many numbers a function takes of a table or a model with channels; `None` where it takes any."""
     *_, last = inspect.signature(function).parameters[name].annotation.dim_str.split()
     return int(last) if last.isdigit() else None
 

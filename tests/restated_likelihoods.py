@@ -7,6 +7,8 @@ the logarithms in which the code is stable.
 import itertools
 import math
 
+import numpy as np
+
 
 def margin_bradley_terry(score, target, *, most=1.0, grades=4):
     strength = (target - 0.5) * 2 * grades
@@ -104,6 +106,36 @@ def known_flips(score, *, flips=0.1):
 def annotator_flips(score, traits, *, begin=0.1):
     odds = math.exp(traits[0]) * begin / (1 - begin)
     return known_flips(score, flips=odds / (1 + odds))
+
+
+def person_mixture(scores, traits):
+    total = sum(math.exp(t) for t in traits)
+    chance = sum(math.exp(t) / total * _first(a - b) for t, a, b in zip(traits, *scores, strict=True))
+    return -math.log(chance)
+
+
+def prompt_mixture(scores):
+    (*first,), (*second,) = scores
+    half = len(first) // 2
+    odds = [(a + b) / 2 for a, b in zip(first[half:], second[half:], strict=True)]
+    return person_mixture((first[:half], second[:half]), odds)
+
+
+def personal_preference(scores, traits):
+    first, second = (s[0] + sum(t * x for t, x in zip(traits, s[1:], strict=True)) for s in scores)
+    return -math.log(_first(first - second))
+
+
+def latent_preference(scores, traits, *, price=0.01):
+    half = len(traits) // 2
+    mean, variance = traits[:half], [math.exp(t) for t in traits[half:]]
+    gaps = [a - b for a, b in zip(*scores, strict=True)]
+    middle = gaps[0] + sum(m * g for m, g in zip(mean, gaps[1:], strict=True))
+    deviation = math.sqrt(sum(v * g**2 for v, g in zip(variance, gaps[1:], strict=True)))
+    at, share = np.polynomial.hermite.hermgauss(32)  # the weight exp(-x^2) of physicists
+    bound = sum(s * math.log(_first(middle + deviation * math.sqrt(2) * x)) for x, s in zip(at, share, strict=True))
+    divergence = sum((m * m + v) / 2 - 0.5 - math.log(math.sqrt(v)) for m, v in zip(mean, variance, strict=True))
+    return -bound / math.sqrt(math.pi) + price * divergence
 
 
 def _first(lead):

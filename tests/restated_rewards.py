@@ -139,6 +139,14 @@ def worst_channel(reward):
     return [min(ds) for ds in reward]
 
 
+def worst_group(reward, mask):
+    """About the whole batch and not one prompt, and so are its arguments."""
+    there = [ds for row, m in zip(reward, mask, strict=True) for ds, x in zip(row, m, strict=True) if any(x)]
+    means = [statistics.fmean(column) for column in zip(*there, strict=True)]
+    worst = means.index(min(means))
+    return [[ds[worst] for ds in row] for row in reward]
+
+
 def uncertainty_weighted(reward, *, lam=0.1):
     return [statistics.fmean(ds) - lam * statistics.pvariance(ds) for ds in reward]
 

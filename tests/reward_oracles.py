@@ -18,6 +18,7 @@ PAID = {
     siblings.diverse_win: ({}, {"weight": 0.7}),
     channels.mean_channel: ({},),
     channels.worst_channel: ({},),
+    channels.worst_group: ({},),
     channels.uncertainty_weighted: ({}, {"lam": 0.7}),
     channels.lower_bound: ({}, {"deviations": 0.7}),
     channels.reward_robust: ({}, {"nominal": 0.0}, {"nominal": 0.7}, {"nominal": 1.0}),
@@ -51,5 +52,11 @@ PAID = {
     endings.unfinished_paid: ({}, {"value": 0.7}),
 }
 
-OF_THE_WHOLE_BATCH = (transforms.centred, transforms.standardised, transforms.min_max, advantages.whiten_advantage)
+OF_THE_WHOLE_BATCH = (
+    channels.worst_group,
+    transforms.centred,
+    transforms.standardised,
+    transforms.min_max,
+    advantages.whiten_advantage,
+)
 """Those that look at the whole batch and not at one prompt."""

@@ -16,7 +16,7 @@ from prefloop.models.table import Table
 from prefloop.ops import present
 from prefloop.planning import plan
 from prefloop.recipe_models import TABLES
-from prefloop.shaping.channels import weighted_spans
+from prefloop.shaping.channels import weighted_spans, worst_group
 from prefloop.shaping.references import drawn_baseline
 from prefloop.shaping.spread import spread_reward
 
@@ -67,10 +67,11 @@ def make(recipe):
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
     likelier = reward.abs()[..., None].expand(batch["ids"].shape)
+    of_groups = any(b.function is worst_group for b in recipe.derive)
     channels = next((b.knobs["weights"] for b in recipe.derive if b.function in (weighted_spans, spread_reward)), ())
     paid = torch.randn(*likelier.shape, *([len(channels)] if channels else []), generator=source, dtype=torch.float64)
     return batch.having(
-        reward=reward,
+        reward=torch.stack([reward, -reward], -1) if of_groups else reward,
         **({"token_reward": paid} if "token_reward" in recipe.score else {}),
         baseline=reward.mean(1),
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),

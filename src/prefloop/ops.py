@@ -3,11 +3,16 @@
 Shapes use the letters of `names.py`. A mask is 1 where the model chose the token and 0 elsewhere.
 """
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from .errors import DataError, RecipeError
+
+_NODES = 32  # of a quadrature: log sigmoid is exact to 1e-5 up to a deviation of 3
 
 
 def tsum(x: Float[Tensor, "P K T"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
@@ -53,6 +58,20 @@ def soft_min(x: Float[Tensor, "... D"], *, softness: float) -> Float[Tensor, "..
     """
     count = torch.tensor(x.shape[-1], dtype=x.dtype, device=x.device)
     return -softness * ((-x / softness).logsumexp(-1) - count.log())
+
+
+def over_normal(
+    function: Callable[[Tensor], Tensor], mean: Float[Tensor, "P"], deviation: Float[Tensor, "P"]
+) -> Float[Tensor, "P"]:
+    """The mean of a function of one number over a normal distribution of it, by Gauss-Hermite quadrature.
+
+        E f(mean + deviation e),  e ~ N(0, 1)
+
+    >>> over_normal(torch.square, torch.tensor([3.0]), torch.tensor([2.0]))
+    tensor([13.])
+    """
+    at, share = (torch.as_tensor(x).to(mean) for x in np.polynomial.hermite_e.hermegauss(_NODES))
+    return function(mean.unsqueeze(-1) + deviation.unsqueeze(-1) * at) @ (share / share.sum())
 
 
 def lead(x: Num[Tensor, "P 2"]) -> Num[Tensor, "P"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -157,3 +158,30 @@ def _by_cluster(
     index_of = {cluster: index for index, cluster in enumerate(dict.fromkeys(clusters))}
     member = [index_of[cluster] for cluster in clusters]
     return np.bincount(member, weights=values).astype(np.float64), np.bincount(member).astype(np.float64)
+
+
+def adjusted_rand(one: Sequence[int], other: Sequence[int]) -> float:
+    """How far two ways to put the same things in groups agree: 1 where they are the same, 0 on average by chance.
+
+        (sum_ij C(n_ij, 2) - e) / ((sum_i C(a_i, 2) + sum_j C(b_j, 2)) / 2 - e)
+        e = sum_i C(a_i, 2) sum_j C(b_j, 2) / C(n, 2)
+
+    Hubert and Arabie 1985, Comparing partitions: n_ij things are in group i of the one and j of the other, a_i and b_j
+    in each. What the groups are called does not matter. Where both make one group, or groups of one, it is 1.
+
+    Raises:
+        DataError: they are not of the same things, or of fewer than two.
+
+    >>> adjusted_rand([0, 0, 1, 1], [5, 5, 3, 3])
+    1.0
+    """
+    if len(one) != len(other) or len(one) < 2:
+        raise DataError(f"{len(one)} things in groups and {len(other)}: give the same things twice, two at least.")
+
+    def pairs(counts: Counter[object]) -> int:
+        return sum(math.comb(n, 2) for n in counts.values())
+
+    both, first, second = (pairs(Counter(x)) for x in (zip(one, other, strict=True), one, other))
+    expected = first * second / math.comb(len(one), 2)
+    most = (first + second) / 2
+    return 1.0 if most == expected else (both - expected) / (most - expected)

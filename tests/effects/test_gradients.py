@@ -21,6 +21,7 @@ ACROSS = {
     "dense-reward": "whiten_advantage",
     "fine-grained-rlhf": "whiten_advantage",
     "kto": "mismatched_kl",
+    "maxmin": "worst_group",
     "pf-ppo": "whiten_advantage",
     "ppo": "whiten_advantage",
     "ppo-max": "whiten_advantage",

@@ -238,3 +238,13 @@ def fitted(
 def planes_of(count: int) -> tuple[str, ...]:
     """Names for the two channels of each plane of an embedding."""
     return tuple(f"plane {m} {axis}" for m in range(1, count + 1) for axis in ("x", "y"))
+
+
+def groups_of(count: int) -> tuple[str, ...]:
+    """Names for the rewards of so many groups of people."""
+    return tuple(f"group {g}" for g in range(1, count + 1))
+
+
+def everybodys_and(dimensions: int) -> tuple[str, ...]:
+    """Names for a reward that everybody shares, and for so many that people differ in."""
+    return ("everybody", *(f"way {d}" for d in range(1, dimensions + 1)))

@@ -4,11 +4,12 @@ They take `reward` with an axis for the channels, P K D, and give it without; `w
 `token_reward`, P K T D.
 """
 
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from ..binding import gives
 from ..errors import RecipeError
+from ..ops import present
 
 
 @gives("reward")
@@ -40,6 +41,24 @@ def worst_channel(reward: Float[Tensor, "P K D"]) -> Float[Tensor, "P K"]:
     tensor([[1.]])
     """
     return reward.amin(-1)
+
+
+@gives("reward")
+def worst_group(reward: Float[Tensor, "P K D"], mask: Num[Tensor, "P K T"]) -> Float[Tensor, "P K"]:
+    """The channel that is lowest on average: the reward of the group of people that is worst off with these answers.
+
+        reward = reward_u        u = argmin_d mean reward_d, over all answers of the batch
+
+    The step of MaxMin-RLHF (Chakraborty et al. 2024, arXiv 2402.08925) towards max_pi min_u E[r_u]: all the weight is
+    on the group that the policy serves worst now, the first of equals. The price of the KL is the same for every group,
+    and does not change which that is. Unlike `worst_channel`, which looks at one answer, it lets an answer serve one
+    group and another answer another. The groups' rewards have to have one unit and one zero.
+
+    >>> import torch
+    >>> worst_group(torch.tensor([[[5.0, 1.0], [0.0, 2.0]]]), torch.ones(1, 2, 1))
+    tensor([[1., 2.]])
+    """
+    return reward[..., reward[present(mask)].mean(0).argmin()]
 
 
 @gives("reward")

@@ -36,6 +36,7 @@ from .known_distributions import KNOWN_DISTRIBUTIONS
 from .known_likelihoods import KNOWN_LIKELIHOODS
 from .known_mixed import KNOWN_MIXED
 from .known_pairs import KNOWN_PAIRS
+from .known_people import KNOWN_PEOPLE
 from .known_policy import KNOWN_POLICY
 from .known_regimes import KNOWN_REGIMES
 from .known_rewards import KNOWN_REWARDS
@@ -152,6 +153,7 @@ def _best_of_n(draws: int = 40_000) -> Verdict:
 
 KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
+    **KNOWN_PEOPLE,
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
     **KNOWN_LIKELIHOODS,
