@@ -14,7 +14,7 @@ TABLES: tuple[Head, ...] = ("traits", "numbers")
 GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
     "lm": ("logp", "entropy", "logits"),
     "value": ("value",),
-    "score": ("score",),
+    "score": ("score", "features"),
     "token_score": ("token_score",),
     "traits": ("traits",),
     "numbers": ("numbers",),
@@ -90,7 +90,8 @@ class Model:
     lies in a file of its own beside the checkpoint. follows: for a frozen model whose source is the role of a trained
     one, how its weights move along with those; without it they stay. critics: how many critics a `value` head has,
     where it has more than one. channels: the names of the numbers that a `score` head gives in place of one (`scores`):
-    aspects, the members of an ensemble, or parts of a distribution; of a table, the names of its numbers.
+    aspects, the members of an ensemble, or parts of a distribution; of a table, the names of its numbers. start: what a new head begins with: 0, or random numbers, by which
+    the members of an ensemble stay apart where no data tells them what to say.
 
     The heads `traits` and `numbers` are no language models but tables, learnt from 0 and without a `source`: so many
     numbers for everybody who judged, with a row for people it does not know, or the same for all.
@@ -110,6 +111,7 @@ class Model:
     follows: Follows | None = None
     critics: Critics | None = None
     channels: tuple[str, ...] = ()
+    start: Literal["zero", "random"] = "zero"
 
     def __post_init__(self) -> None:
         at_least(2, degrees=self.degrees)
@@ -151,7 +153,7 @@ class Model:
     @property
     def gives(self) -> tuple[str, ...]:
         """The tensors it gives: those of its head, and of its second one where it has that."""
-        given = ("scores",) if self.head == "score" and self.channels else GIVEN_BY_HEAD[self.head]
+        given = ("scores", "features") if self.head == "score" and self.channels else GIVEN_BY_HEAD[self.head]
         return (*given, *(("degree_logits",) if self.degrees else ()))
 
 

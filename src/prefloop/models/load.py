@@ -237,7 +237,7 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
                 output_loading_info=True,
             )
             # several critics that all said 0 would be one for ever
-            _start_from_zero(stock, () if model.critics else found["missing_keys"])
+            _start_from_zero(stock, () if model.critics or model.start == "random" else found["missing_keys"])
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
     _told(stock, tokenizer, model, channels)

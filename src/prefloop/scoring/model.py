@@ -13,6 +13,9 @@ from ..models.decoder import Decoder
 from ..models.encode import for_model
 from ..text import Group
 
+LOG_DEVIATION = "log deviation"
+"""What the name of a channel begins with that is the logarithm of the deviation of the channel before it."""
+
 AT_ONCE = 8192
 """Tokens of one forward: enough to keep the machine busy, small beside the model."""
 
@@ -50,12 +53,18 @@ def normalisation(model: Decoder) -> tuple[Tensor, Tensor]:
 
 
 def normalise(model: Decoder, groups: Sequence[Group]) -> dict[str, Any]:
-    """Set the normalisation so that these samples of the reference model score mean 0 and variance 1; what was set."""
+    """Set the normalisation so that these samples of the reference model score mean 0 and variance 1; what was set.
+
+    Each channel by itself; what is the logarithm of a deviation only follows the unit of what deviates.
+    """
     model.base.config.prefloop_normalisation = None
     scores = model_score(groups, model=model)
     there = torch.tensor([[k < len(g.responses) for k in range(scores.shape[1])] for g in groups])
     chosen = scores[there]
     mean, std = chosen.mean(0), chosen.std(0, correction=0).clamp(min=1e-6)
+    for d, channel in enumerate(model.channels):
+        if channel.startswith(LOG_DEVIATION):  # it is in the unit of what it is the deviation of
+            mean[d], std[d] = std[d - 1].log(), 1.0
     facts = {"mean": mean.tolist(), "std": std.tolist()}
     model.base.config.prefloop_normalisation = facts
     return facts
