@@ -85,6 +85,11 @@ class Decoder:
         beside = {f"degree_head.{n}": w for n, w in self.degree_head.state_dict().items()} if self.degree_head else {}
         return _digest(self._stock.config, {**self.model.state_dict(), **beside})
 
+    def row(self, channel: int) -> list[float]:
+        """The weights that one channel is read with."""
+        [found] = [p[channel] for p in self._score_layer().parameters() if p.dim() == 2]
+        return found.detach().tolist()
+
     def new_head(self) -> list[nn.Parameter]:
         """The weights of a head that did not come with the pretrained model."""
         return self._beside() if self.head == "lm" else list(self._score_layer().parameters())

@@ -47,9 +47,10 @@ def gaussian_comparison(scores: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
     >>> gaussian_comparison(torch.tensor([[[2.0, -9.0], [1.0, -9.0]], [[2.0, 0.0], [1.0, 0.0]]]))
     tensor([0.3133, 0.3930])
     """
-    if scores.shape[-1] % 2:
+    *_, channels = scores.shape
+    if channels % 2:
         raise RecipeError(
-            f"`gaussian_comparison` was given {scores.shape[-1]} channels: it takes a mean and the logarithm of a "
+            f"`gaussian_comparison` was given {channels} channels: it takes a mean and the logarithm of a "
             'deviation for each head, channels=("mean", "log deviation").'
         )
     mean, deviation = scores[..., 0::2], scores[..., 1::2].exp()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..batch import assemble
+from ..errors import RewardError
 from ..models.decoder import Decoder
 from ..models.encode import for_model
 from ..text import Group
@@ -30,9 +32,14 @@ def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]
         reward = (score - mean) / std
 
     with the mean and standard deviation on the reference model's own samples (Ziegler et al. 2019, section 2.2).
+
+    Raises:
+        RewardError: two members of an ensemble are one and the same, so that their agreement would say nothing.
     """
     if isinstance(model, tuple):
-        return torch.stack([model_score(groups, model=one) for one in model], -1)
+        scores = torch.stack([model_score(groups, model=one) for one in model], -1)
+        _must_differ(scores, [one.name for one in model], lambda d: model[d].digest())
+        return scores
     return plain_scores([for_model(g, model.tokenizer, ending=model.ending) for g in groups], model)
 
 
@@ -42,8 +49,21 @@ def plain_scores(groups: Sequence[Group], model: Decoder) -> Tensor:
     batch = assemble(groups)
     name = "scores" if model.channels else "score"
     parts = [model.outputs(batch.rows(a, b), {name})[name] for a, b in batch.split(AT_ONCE)]
+    scores = torch.cat(parts)
+    if model.channels:
+        _must_differ(scores, [f"{model.name}'s {c}" for c in model.channels], model.row)
     mean, std = normalisation(model)
-    return (torch.cat(parts).float().cpu() - mean) / std
+    return (scores.float().cpu() - mean) / std
+
+
+def _must_differ(scores: Tensor, names: Sequence[str], weights: Callable[[int], Any]) -> None:
+    """Refuse members that say the same of all answers, if their `weights` are the same as well."""
+    for a, b in itertools.combinations(range(len(names)), 2):
+        if bool((scores[..., a] == scores[..., b]).all()) and weights(a) == weights(b):
+            raise RewardError(
+                f"{names[a]} and {names[b]} have the same weights: an ensemble of copies is never in doubt. Fit each "
+                "with a seed of its own (--set seed=1), or leave one out."
+            )
 
 
 def normalisation(model: Decoder) -> tuple[Tensor, Tensor]:
