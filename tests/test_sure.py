@@ -1,9 +1,12 @@
 """How sure reward models are: features, Laplace approximations, ensembles and their members."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+import transformers
+from peft import PeftModel
 
 import tiny
 from prefloop.binding import bind
@@ -11,6 +14,7 @@ from prefloop.errors import DataError, ModelError, RewardError
 from prefloop.loops.optimise import optimise
 from prefloop.models.encode import for_model
 from prefloop.models.load import load, save
+from prefloop.models.members import adapter_names, add_members
 from prefloop.objectives.rewards import bradley_terry
 from prefloop.recipe import Model
 from prefloop.recipes import method
@@ -178,3 +182,85 @@ def test_a_deviation_follows_the_unit_of_its_mean_when_a_model_is_normalised(fol
     for h in (0, 2):
         factor = raw[..., h].std(correction=0)
         torch.testing.assert_close(scaled[..., h + 1].exp(), raw[..., h + 1].exp() / factor, rtol=1e-3, atol=1e-6)
+
+
+def adapters(folder, members=3, rank=2, seed=0, **said):
+    recipe = method("lora-ensemble")(members=members, rank=rank, lr=1e-2, batch=4, epochs=2)
+    torch.manual_seed(seed)
+    asked = replace(recipe.models["reward"], source=str(folder), dtype="float32", **said)
+    return recipe, load(asked, name="reward")
+
+
+def test_every_adapter_says_what_a_stock_model_with_it_alone_says(folder, tmp_path):
+    _, reward = adapters(folder)
+    for n, name in enumerate(adapter_names(3)):
+        with torch.no_grad():
+            for key, p in reward.model.named_parameters():
+                if f".{name}." in key:
+                    p.add_(torch.randn(p.shape) / (5 + n))
+    scores = model_score(PAIRS[:2], model=reward)
+    save(reward, tmp_path / "members")
+    group = for_model(PAIRS[0], tiny.tokenizer())
+    for n, name in enumerate(adapter_names(3)):
+        said = {"num_labels": 1, "dtype": torch.float32, "pad_token_id": reward.base.config.pad_token_id}
+        base = transformers.AutoModelForSequenceClassification.from_pretrained(folder, **said)
+        place = tmp_path / "members" / ("" if name == "default" else name)
+        alone = PeftModel.from_pretrained(base, place).eval()
+        for k, answer in enumerate(group.responses):
+            ids = torch.tensor([[*group.prompt_ids, *answer.ids]])
+            torch.testing.assert_close(alone(ids).logits[0, 0], scores[0, k, n], rtol=1e-3, atol=1e-5)
+    again = load(Model(source=str(tmp_path / "members"), head="score", dtype="float32"), name="reward")
+    assert again.channels == reward.channels
+    torch.testing.assert_close(model_score(PAIRS[:2], model=again), scores, rtol=0, atol=1e-6)
+    assert not any(p.requires_grad for p in again.model.parameters())
+
+
+def test_all_adapters_learn_and_nothing_else_does(folder):
+    recipe, reward = adapters(folder)
+    before = {n: p.detach().clone() for n, p in reward.model.named_parameters()}
+    optimise(recipe, networks={"reward": reward}, judged=[for_model(g, tiny.tokenizer()) for g in PAIRS])
+    moved = {n for n, p in reward.model.named_parameters() if not torch.equal(p, before[n])}
+    assert moved == {n for n in before if any(f".{a}." in n for a in adapter_names(3))}
+    leads = model_score(PAIRS, model=reward)
+    assert bool(((leads[:, 0] - leads[:, 1]).mean(0) > 0).all())
+
+
+def test_copies_of_an_adapter_are_named(folder):
+    _, reward = adapters(folder)
+    of = dict(reward.model.named_parameters())
+    with torch.no_grad():
+        for key in of:
+            if ".member-3." in key:
+                of[key].copy_(of[key.replace(".member-3.", ".default.")])
+    with pytest.raises(RewardError, match="reward's member 1 and reward's member 3 have the same weights"):
+        model_score(PAIRS, model=reward)
+
+
+def test_five_adapters_take_less_than_a_fifth_more_memory_than_one_model():
+    """SmolLM2-135M's own shape, without its weights."""
+    config = transformers.LlamaConfig(
+        vocab_size=49152,
+        hidden_size=576,
+        intermediate_size=1536,
+        num_hidden_layers=30,
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        tie_word_embeddings=True,
+        num_labels=1,
+    )
+    with torch.device("meta"):
+        stock = transformers.AutoModelForSequenceClassification.from_config(config, dtype=torch.bfloat16)
+        one = sum(p.nbytes for p in stock.parameters())
+        several = add_members(stock, method("lora-ensemble")(members=4).models["reward"].adapter, apart=True)
+    assert one < sum(p.nbytes for p in several.parameters()) < 1.2 * one
+
+
+def test_diversity_is_the_nuclear_norm_of_the_down_projections(folder):
+    _, reward = adapters(folder, members=2)
+    sides = {}
+    for name, p in reward.model.named_parameters():
+        if "lora_A" in name:
+            sides.setdefault(name.replace("default", "member-2"), []).append(p.detach().double())
+    below = [torch.cat(s) for s in sides.values()]
+    norms = [float(torch.linalg.eigvalsh(x @ x.T).sqrt().sum()) for x in below]
+    assert float(reward.diversity().detach()) == pytest.approx(sum(norms) / len(norms), rel=1e-4)

@@ -29,6 +29,7 @@ from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
 from .decoder import Decoder
 from .degree_head import degree_head, save_degree_head
+from .members import Members, add_members, members_in, put_on_members
 from .table import Table
 
 WHEELS = {
@@ -225,7 +226,8 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
             + ". Save the model anew with `model.save_pretrained(folder)`."
         )
     channels = model.channels or (_channels(described) if model.head == "score" else ())
-    extra = {} if model.head == "lm" else {"num_labels": len(channels) or model.labels}
+    members = model.members if adapter is None else members_in(adapter)
+    extra = {} if model.head == "lm" else {"num_labels": 1 if members > 1 else len(channels) or model.labels}
     try:
         with _quietly():
             config = transformers.AutoConfig.from_pretrained(described, **extra)
@@ -242,6 +244,13 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
     _told(stock, tokenizer, model, channels)
     beside = degree_head(stock, model.degrees, given) if model.degrees else None
+    if members > 1:
+        stock = (
+            put_on_members(stock, adapter, members, train=model.train)
+            if adapter is not None
+            else add_members(stock, model.adapter, apart=model.start == "random")
+        )
+        return Members(stock, tokenizer, channels=channels, train=model.train, name=name)
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)
     elif model.adapter is not None:
@@ -257,8 +266,9 @@ def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> 
         _separate_pad(stock, tokenizer)
         if channels:
             stock.config.prefloop_channels = list(channels)
-            stock.config.id2label = dict(enumerate(channels))
-            stock.config.label2id = {name: number for number, name in enumerate(channels)}
+            if model.members < 2 and stock.config.num_labels > 1:
+                stock.config.id2label = dict(enumerate(channels))
+                stock.config.label2id = {name: number for number, name in enumerate(channels)}
         if model.ending is not None:
             stock.config.prefloop_ending = model.ending
     if model.critics is not None:

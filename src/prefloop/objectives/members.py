@@ -57,3 +57,19 @@ def gaussian_comparison(scores: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
     ahead, spread = mean[:, 0] - mean[:, 1], deviation.square().sum(1).sqrt()
     found = logsigmoid(ahead.unsqueeze(-1) + spread.unsqueeze(-1) * _AT.to(scores))
     return -(found + _LOG_SHARES.to(scores)).logsumexp(-1).mean(-1)
+
+
+def alike(diversity: Float[Tensor, "P"]) -> Float[Tensor, "P"]:
+    """How much the adapters of an ensemble have in common: minus the nuclear norm of what they read.
+
+        loss = -diversity
+
+    A term beside that of the comparisons, with a weight: the regulariser of UP-RLHF (Zhai et al. 2024, arXiv
+    2401.00243), which keeps the members of an ensemble from becoming one. Rows that lengthen raise it as well, so that
+    the weight is small.
+
+    >>> import torch
+    >>> alike(torch.tensor([2.0]))
+    tensor([-2.])
+    """
+    return -diversity

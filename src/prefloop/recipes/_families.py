@@ -9,7 +9,7 @@ from ..binding import Bound, bind
 from ..credit import rloo as leave_one_out
 from ..dials import Dial
 from ..objectives.policy import reinforce
-from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, Term
+from ..recipe import Decoding, Draws, Family, Lora, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import LOG_DEVIATION, model_score
 from ..select import best_and_worst
 from ..shaping import kl_in_reward, total_reward
@@ -216,6 +216,8 @@ def fitted(
     score: Mapping[str, Bound] | None = None,
     select: tuple[Bound, ...] = (),
     derive: tuple[Bound, ...] = (),
+    further: tuple[Term, ...] = (),
+    adapter: Lora | None = None,
     model: str = SMOLLM2,
     lr: float | Dial = 1e-5,
     head: float = 20.0,
@@ -233,14 +235,22 @@ def fitted(
         paper=paper,
         summary=summary,
         models={
-            "reward": Model(source=model, head="score", train=True, ending=ending, channels=channels, start=start),
+            "reward": Model(
+                source=model,
+                head="score",
+                train=True,
+                adapter=adapter,
+                ending=ending,
+                channels=channels,
+                start=start,
+            ),
             **(beside or {}),
         },
         draws=draws,
         score=score or {},
         select=select,
         derive=derive,
-        objective=(Term(objective=objective),),
+        objective=(Term(objective=objective), *further),
         optimiser=Optimiser(lr=lr, head=head),
         batch=batch,
         epochs=epochs,

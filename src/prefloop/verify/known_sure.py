@@ -43,6 +43,40 @@ def head_ensemble() -> Known:
     )
 
 
+def others(count: int = 3) -> Tensor:
+    """Rewards (64 D) that the voters have in mind."""
+    source = torch.Generator().manual_seed(6)
+    return torch.randn(len(ANSWERS), count, generator=source, dtype=REWARD.dtype)
+
+
+def lora_ensemble(diversity: float = 0.002) -> Known:
+    """Two members whose people's rewards s and t, less their means, are at right angles.
+
+    There the slope of the nuclear norm of both side by side is s / |s| and t / |t|, and the sum over j of s_i - s_j is
+    64 s_i. So at s the pull of the norm is outweighed by people who choose i over j with the probability
+    sigmoid(s_i - s_j) - c (s_i - s_j), where 64 c |s| / #pairs = 2 diversity; the 2 are the members.
+    """
+    first = (REWARD - REWARD.mean()) / 2
+    second = others(1).squeeze(-1) - others(1).mean()
+    second = second - first * (second @ first) / (first @ first)
+    rest = torch.stack([first, second], -1)
+    less = 2 * diversity * len(PAIRS) / (len(ANSWERS) * rest.norm(dim=0))
+    answers, often = chosen(torch.full((len(PAIRS),), 0.5))
+    leads = [apart(r) for r in rest.T]
+    says = [chosen(lead.sigmoid() - c * lead)[1] for lead, c in zip(leads, less, strict=True)]
+    drawn = torch.stack([said / often for said in says], -1)
+
+    def distance(recipe: Recipe) -> float:
+        found = from_population(recipe, answers, often, beside={"resampled": drawn})["reward"].table[0].detach()
+        return max(total_variation(found[:, d].softmax(-1), rest[:, d].softmax(-1)) for d in range(2))
+
+    return Known(
+        recipe=method("lora-ensemble")(members=2, diversity=diversity),
+        what="the rewards at which the choices of each member's people and the pull of the nuclear norm cancel",
+        distance=distance,
+    )
+
+
 def noisy() -> Tensor:
     """How often people prefer the first answer of each pair whose rewards are seen through a Gaussian noise."""
     noise = torch.linspace(0.0, 3.0, 64, dtype=REWARD.dtype)[torch.randperm(64, generator=torch.Generator().manual_seed(0))]
@@ -76,12 +110,6 @@ def by_table(groups: Sequence[Group], *, table: Tensor) -> Tensor:
 def paying(recipe: Recipe, table: Tensor) -> Recipe:
     """The recipe with tables (64 D, or 64) in place of the reward models it is paid by."""
     return replace(recipe, score={"reward": bind(by_table, table=table)})
-
-
-def others(count: int = 3) -> Tensor:
-    """Rewards (64 D) that the voters have in mind."""
-    source = torch.Generator().manual_seed(6)
-    return torch.randn(len(ANSWERS), count, generator=source, dtype=REWARD.dtype)
 
 
 def _fitted(recipe: Recipe, target: Tensor, answers: Tensor, often: Tensor) -> float:
@@ -143,6 +171,7 @@ def vrpo_reward() -> Known:
 CASES: dict[str, Callable[[], Known]] = {
     "gaussian-reward": gaussian_reward,
     "head-ensemble": head_ensemble,
+    "lora-ensemble": lora_ensemble,
     "voted-flips": voted_flips,
     "voted-margin": voted_margin,
     "voted-soft": voted_soft,
