@@ -84,7 +84,7 @@ class Members(Decoder):
         return found
 
     def _said_by(self, adapter: str, batch: Batch, **how: Any) -> Tensor:
-        self.model.set_adapter(adapter)
+        self.model.set_adapter(adapter, inference_mode=not self._moving)
         channels, self.channels = self.channels, ()
         try:
             return super().outputs(batch, ("score",), **how)["score"]
