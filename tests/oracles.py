@@ -170,7 +170,10 @@ PURE_FUNCTIONS = {
 FOURFOLD = {robust.doubly_robust.__name__, robust.doubly_robust_reward.__name__}
 """What takes a pair and two draws at least."""
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
-WHOLE_BATCH = {f.__name__ for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint, select.turned_by_vote)}
+WHOLE_BATCH = {
+    f.__name__
+    for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint, select.turned_by_vote)
+}
 LEARNT = {"scores", "numbers", "traits"}
 """What models of several numbers give."""
 COMPARES_SIBLINGS = {

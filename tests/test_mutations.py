@@ -76,7 +76,7 @@ EQUIVALENT = {
         "(found + _LOG_SHARES.to(scores)).logsumexp(-1).mean(-1) -> "
         "(found + _LOG_SHARES.to(scores)).logsumexp(-1).mean(1)",
         "logsigmoid(ahead.unsqueeze(-1) + spread.unsqueeze(-1) * _AT.to(scores)) -> "
-        "logsigmoid(ahead.unsqueeze(-1) - spread.unsqueeze(-1) * _AT.to(scores))"
+        "logsigmoid(ahead.unsqueeze(-1) - spread.unsqueeze(-1) * _AT.to(scores))",
     },
     "votes": {"leads.mean(-1) -> leads.mean(1)", "leads.std(-1, correction=0) -> leads.std(1, correction=0)"},
     "turned_by_vote": {

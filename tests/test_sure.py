@@ -23,7 +23,14 @@ from prefloop.scoring.laplace import Laplace, features_of, laplace_of, laplace_s
 from prefloop.scoring.model import model_score, normalise
 from prefloop.text import Group, Prompt, Response
 
-TEXTS = (" lay quiet in the rain.", " slept.", " and the boats were out", " rain rain rain", " morning", " back yet not")
+TEXTS = (
+    " lay quiet in the rain.",
+    " slept.",
+    " and the boats were out",
+    " rain rain rain",
+    " morning",
+    " back yet not",
+)
 
 
 def pair(first, second, prompt="The old harbour"):

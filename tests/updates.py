@@ -63,14 +63,24 @@ def networks(recipe, of=decoder):
     needs = plan(recipe)
     roles = (*needs.outputs, *needs.frozen, *needs.beside)
     declared = [(seed, r, model) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles]
-    several = {seed: {"channels": model.channels, "adapter": model.adapter} if model.channels else {} for seed, _, model in declared}
+    several = {
+        seed: {"channels": model.channels, "adapter": model.adapter} if model.channels else {}
+        for seed, _, model in declared
+    }
     return {r: of(r, model.head, seed, degrees=model.degrees, **several[seed]) for seed, r, model in declared}
+
+
+def voted(recipe):
+    """Whether several reward models pay it."""
+    scorer = recipe.score.get("reward")
+    return scorer is not None and isinstance(scorer.knobs.get("model"), tuple)
 
 
 def make(recipe):
     """Prompts and answers of several lengths with holes, an answer missing where there may be one, and all opinions."""
     needs = plan(recipe)
-    pairs = needs.pairwise and not recipe.select and not recipe.draws and not needs.degrees
+    of_pairs = all(bound.pairwise for bound in recipe.select)
+    pairs = needs.pairwise and of_pairs and not recipe.draws and not needs.degrees
     batch = tiny.batch(TRUNKS, PAIRS if pairs else LISTS, seed=3)
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
@@ -79,7 +89,7 @@ def make(recipe):
     channels = next((b.knobs["weights"] for b in recipe.derive if b.function in (weighted_spans, spread_reward)), ())
     paid = torch.randn(*likelier.shape, *([len(channels)] if channels else []), generator=source, dtype=torch.float64)
     return batch.having(
-        reward=reward,
+        reward=torch.stack([reward, reward.flip(1), reward.abs()], -1) if voted(recipe) else reward,
         **({"token_reward": paid} if "token_reward" in recipe.score else {}),
         baseline=reward.mean(1),
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),

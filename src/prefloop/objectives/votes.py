@@ -1,6 +1,5 @@
 """Objectives of reward models that learn from pairs on which other reward models have voted."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import logsigmoid

@@ -10,9 +10,7 @@ from ..recipe import Lora, Recipe, Term
 from ._families import Fitted, fitted, members_of
 
 
-def lora_ensemble(
-    *, members: int = 4, rank: int = 8, diversity: float = 0.01, **common: Unpack[Fitted]
-) -> Recipe:
+def lora_ensemble(*, members: int = 4, rank: int = 8, diversity: float = 0.01, **common: Unpack[Fitted]) -> Recipe:
     """Fit several adapters on one model to pairs, each to its own bootstrap of them, and keep them apart."""
     return fitted(
         name="lora-ensemble",

@@ -32,9 +32,7 @@ def head_ensemble() -> Known:
 
     def distance(recipe: Recipe) -> float:
         found = from_population(recipe, answers, often, beside={"resampled": drawn})["reward"].table[0].detach()
-        return max(
-            total_variation(found[:, d].softmax(-1), (way * REWARD).softmax(-1)) for d, way in enumerate(_WAYS)
-        )
+        return max(total_variation(found[:, d].softmax(-1), (way * REWARD).softmax(-1)) for d, way in enumerate(_WAYS))
 
     return Known(
         recipe=method("head-ensemble")(members=len(_WAYS)),
@@ -79,7 +77,9 @@ def lora_ensemble(diversity: float = 0.002) -> Known:
 
 def noisy() -> Tensor:
     """How often people prefer the first answer of each pair whose rewards are seen through a Gaussian noise."""
-    noise = torch.linspace(0.0, 3.0, 64, dtype=REWARD.dtype)[torch.randperm(64, generator=torch.Generator().manual_seed(0))]
+    noise = torch.linspace(0.0, 3.0, 64, dtype=REWARD.dtype)[
+        torch.randperm(64, generator=torch.Generator().manual_seed(0))
+    ]
     spread = noise[PAIRS].square().sum(-1).sqrt()
     z = torch.linspace(-10, 10, 4001, dtype=REWARD.dtype)
     return (apart().unsqueeze(-1) + spread.unsqueeze(-1) * z).sigmoid() @ (-z.square() / 2).softmax(0)
