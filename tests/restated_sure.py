@@ -26,6 +26,10 @@ def gaussian_comparison(scores, *, width=9.0, steps=400):
     return sum(heads) / len(heads)
 
 
+def alike(diversity):
+    return 0 - diversity
+
+
 def voted_margin(score, strength):
     return -math.log(_chosen(score[0] - score[1] - strength))
 

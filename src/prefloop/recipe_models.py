@@ -97,8 +97,9 @@ class Model:
     lies in a file of its own beside the checkpoint. follows: for a frozen model whose source is the role of a trained
     one, how its weights move along with those; without it they stay. critics: how many critics a `value` head has,
     where it has more than one. channels: the names of the numbers that a `score` head gives in place of one (`scores`):
-    aspects, the members of an ensemble, or parts of a distribution; of a table, the names of its numbers. start: what a new head begins with: 0, or random numbers, by which
-    the members of an ensemble stay apart where no data tells them what to say.
+    aspects, the members of an ensemble, or parts of a distribution; of a table, the names of its numbers. start:
+    what a new head begins with: 0, or random numbers, by which the members of an ensemble stay apart where no data
+    tells them what to say.
 
     The heads `traits` and `numbers` are no language models but tables, learnt from 0 and without a `source`: so many
     numbers for everybody who judged, with a row for people it does not know, or the same for all.
@@ -149,7 +150,7 @@ class Model:
         if self.members > 1 and (self.head != "score" or len(self.channels) != self.members):
             raise RecipeError(
                 f"a model from `{self.source}` has {self.members} adapters, the head `{self.head}` and "
-                f'{len(self.channels)} channels: adapters beside each other have the head "score", and each is a channel.'
+                f"{len(self.channels)} channels: adapters beside each other have the head `score`, each its channel."
             )
         if self.head in TABLES and not (self.channels and self.train):
             raise RecipeError(

@@ -29,7 +29,7 @@ def confidence_said(text: str) -> float | None:
 def confidence_pairs(
     groups: Sequence[Group], *, seed: int = 0, high: tuple[int, int] = (7, 10), low: tuple[int, int] = (0, 3)
 ) -> list[Group]:
-    """Of every judged pair two new ones, in which the same answer stands with a high and with a low confidence.
+    r"""Of every judged pair two new ones, in which the same answer stands with a high and with a low confidence.
 
         preferred answer, high   >   preferred answer, low
         other answer, low        >   other answer, high
@@ -40,7 +40,7 @@ def confidence_pairs(
 
     >>> pair = Group(prompt=Prompt(text="2 + 2?"), responses=(Response(text=" 4"), Response(text=" 5")))
     >>> [g.texts for g in confidence_pairs([pair], high=(9, 9), low=(1, 1))]
-    [(' 4\\nConfidence: 9', ' 4\\nConfidence: 1'), (' 5\\nConfidence: 1', ' 5\\nConfidence: 9')]
+    [(' 4\nConfidence: 9', ' 4\nConfidence: 1'), (' 5\nConfidence: 1', ' 5\nConfidence: 9')]
     """
     draw = random.Random(seed)
     found = []

@@ -30,8 +30,8 @@ class Laplace:
         p_n = sigmoid(lead_n)        delta_n = features of the preferred answer of pair n - those of the other
 
     MacKay 1992; on the last layer alone as in Kristiadi et al. 2020 (arXiv 2002.10118). The features are taken as they
-    are, so that what the trunk does not know is not in it. `prior` is the precision of a Gaussian prior around 0, in one
-    over the square of the weights' unit; the bias of a score is in no comparison.
+    are, so that what the trunk does not know is not in it. `prior` is the precision of a Gaussian prior around 0, in
+    one over the square of the weights' unit; the bias of a score is in no comparison.
 
     >>> apart = torch.tensor([[2.0, 0.0]], dtype=torch.float64)
     >>> known = Laplace.of(apart, torch.zeros(1, dtype=torch.float64), prior=1.0)
@@ -50,8 +50,8 @@ class Laplace:
         """
         if not len(apart) or not prior > 0:
             raise DataError(
-                f"a Laplace approximation was given {len(apart)} pairs and the prior {prior}: give it the pairs that the "
-                "reward model was fitted to, and a precision above 0, such as 1."
+                f"a Laplace approximation was given {len(apart)} pairs and the prior {prior}: give it the pairs that "
+                "the reward model was fitted to, and a precision above 0, such as 1."
             )
         apart, p = apart.double(), leads.double().sigmoid()
         precision = (apart * (p * (1 - p)).unsqueeze(-1)).T @ apart
@@ -113,7 +113,7 @@ def laplace_of(pairs: Sequence[Group], *, model: Decoder, prior: float = 1.0) ->
 
 
 def laplace_score(groups: Sequence[Group], *, model: Decoder, folder: str, deviations: float = 1.0) -> Tensor:
-    """The score of every response (P K), minus some of its standard deviations by the Laplace approximation in a folder.
+    """The score of every response (P K), minus some of its deviations by the Laplace approximation in a folder.
 
         reward = (score - deviations sqrt(variance)) as normalised
 

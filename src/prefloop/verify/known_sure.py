@@ -1,4 +1,4 @@
-"""What reward models that say how sure they are are known to find, from everything that people say, as often as they do.
+"""What reward models that say how sure they are are known to find, from all that people say, as often as they do.
 
 The members of an ensemble are given what different people say, and each has to find its own people's reward.
 """
@@ -151,7 +151,7 @@ def voted_flips(every: int = 10) -> Known:
     recipe = method("voted-flips")(share=share + 0.5 / len(answers))
     return Known(
         recipe=replace(recipe, score={"reward": bind(paid, leads=torch.where(wrong, -1.0, 1.0).to(REWARD))}),
-        what="the people's reward up to a constant, where every tenth pair was recorded the wrong way and voters know it",
+        what="the people's reward up to a constant, every tenth pair recorded the wrong way, which voters know",
         distance=lambda r: _fitted(r, REWARD, recorded, often),
     )
 
