@@ -164,7 +164,7 @@ PURE_FUNCTIONS = {
     select.filtered: ({}, {"keep": "best"}, {"keep": "best-worst"}),
     select.preferred: ({},),
     select.best_and_worst: ({}, {"price": 0.4}),
-    select.turned_by_vote: ({"share": 0.4}, {"share": 0.2}),
+    select.turned_by_vote: ({}, {"share": 0.4}, {"share": 0.2}),
 }
 """Every pure function, with the knobs it is tried with."""
 

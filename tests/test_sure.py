@@ -232,6 +232,12 @@ def test_all_adapters_learn_and_nothing_else_does(folder):
     assert bool(((leads[:, 0] - leads[:, 1]).mean(0) > 0).all())
 
 
+def test_an_ensemble_of_adapters_has_no_features_of_its_own(folder):
+    _, reward = adapters(folder)
+    with pytest.raises(ModelError, match="cannot give features"):
+        features_of(PAIRS, reward)
+
+
 def test_copies_of_an_adapter_are_named(folder):
     _, reward = adapters(folder)
     of = dict(reward.model.named_parameters())

@@ -245,11 +245,10 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     _told(stock, tokenizer, model, channels)
     beside = degree_head(stock, model.degrees, given) if model.degrees else None
     if members > 1:
-        stock = (
-            put_on_members(stock, adapter, members, train=model.train)
-            if adapter is not None
-            else add_members(stock, model.adapter, apart=model.start == "random")
-        )
+        if adapter is not None:
+            stock = put_on_members(stock, adapter, members, train=model.train)
+        elif model.adapter is not None:
+            stock = add_members(stock, model.adapter, apart=model.start == "random")
         return Members(stock, tokenizer, channels=channels, train=model.train, name=name)
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)

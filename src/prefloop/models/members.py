@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..batch import Batch
+from ..errors import ModelError
 from ..recipe_models import Lora
 from .adapter import add_adapter, holds_adapter, put_on
 from .decoder import Decoder
@@ -76,6 +77,9 @@ class Members(Decoder):
 
     def outputs(self, batch: Batch, want: Collection[str], **how: Any) -> dict[str, Tensor]:
         """See `Network.outputs`; one forward for every adapter."""
+        foreign = set(want) - {"scores", "diversity"}
+        if foreign:
+            raise ModelError(f"{self.name} is an ensemble of adapters and cannot give {', '.join(sorted(foreign))}.")
         found: dict[str, Tensor] = {}
         if "scores" in want:
             found["scores"] = torch.stack([self._said_by(a, batch, **how) for a in self.adapters], -1)
