@@ -29,7 +29,7 @@ from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
 from .decoder import Decoder
 from .degree_head import degree_head, save_degree_head
-from .members import Members, add_members, members_in, put_on_members
+from .members import Members, members_in, with_members
 from .table import Table
 
 WHEELS = {
@@ -245,10 +245,7 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     _told(stock, tokenizer, model, channels)
     beside = degree_head(stock, model.degrees, given) if model.degrees else None
     if members > 1:
-        if adapter is not None:
-            stock = put_on_members(stock, adapter, members, train=model.train)
-        elif model.adapter is not None:
-            stock = add_members(stock, model.adapter, apart=model.start == "random")
+        stock = with_members(stock, model, adapter, members)
         return Members(stock, tokenizer, channels=channels, train=model.train, name=name)
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)

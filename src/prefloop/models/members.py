@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..batch import Batch
 from ..errors import ModelError
-from ..recipe_models import Lora
+from ..recipe_models import Lora, Model
 from .adapter import add_adapter, holds_adapter, put_on
 from .decoder import Decoder
 
@@ -45,6 +45,13 @@ def put_on_members(stock: Any, folder: Path, count: int, *, train: bool) -> Any:
     for name in adapter_names(count)[1:]:
         model.load_adapter(folder / name, name, is_trainable=train, autocast_adapter_dtype=False)
     return model
+
+
+def with_members(stock: Any, model: Model, folder: Path | None, count: int) -> Any:
+    """A model with the adapters from a folder, or without one with the new ones that are declared."""
+    if folder is not None:
+        return put_on_members(stock, folder, count, train=model.train)
+    return add_members(stock, model.adapter, apart=model.start == "random") if model.adapter else stock
 
 
 def members_in(folder: Path) -> int:
