@@ -9,6 +9,7 @@ import torch
 import restated
 import restated_likelihoods
 import restated_rewards
+import restated_sure
 from prefloop import baselines, credit, select
 from prefloop.binding import Bound, bind
 from prefloop.errors import RecipeError
@@ -24,6 +25,7 @@ from prefloop.objectives import (
     imitation,
     lists,
     margins,
+    members,
     mixtures,
     pairs,
     penalties,
@@ -38,6 +40,7 @@ from prefloop.objectives import (
     thumbs,
     ties,
     token_level,
+    votes,
 )
 from reward_oracles import OF_THE_WHOLE_BATCH, PAID
 
@@ -85,6 +88,11 @@ PURE_FUNCTIONS = {
         {"loss": bind(pairs.dpo, beta=0.7, smoothing=0.2)},
         {"loss": bind(margins.mm_dpo, beta=0.7)},
     ),
+    robust.doubly_robust_reward: ({"loss": bind(rewards.bradley_terry)},),
+    members.each_member: ({},),
+    members.gaussian_comparison: ({},),
+    members.alike: ({},),
+    votes.voted_margin: ({},),
     reference_free.simpo: ({}, {"beta": 0.7, "gamma": 0.3}),
     reference_free.cpo: ({}, {"beta": 0.7}),
     reference_free.orpo: ({},),
@@ -162,16 +170,21 @@ PURE_FUNCTIONS = {
     select.filtered: ({}, {"keep": "best"}, {"keep": "best-worst"}),
     select.preferred: ({},),
     select.best_and_worst: ({}, {"price": 0.4}),
+    select.turned_by_vote: ({}, {"share": 0.4}, {"share": 0.2}),
 }
 """Every pure function, with the knobs it is tried with."""
 
-FOURFOLD = {robust.doubly_robust.__name__}
+FOURFOLD = {robust.doubly_robust.__name__, robust.doubly_robust_reward.__name__}
 """What takes a pair and two draws at least."""
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
-WHOLE_BATCH = {f.__name__ for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
+WHOLE_BATCH = {
+    f.__name__
+    for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint, select.turned_by_vote)
+}
 LEARNT = {"scores", "numbers", "traits"}
 """What models of several numbers give."""
 CHANNELS = {
+    "gaussian_comparison": 4,
     "general_preference": 4,
     "latent_preference": 3,
     "person_mixture": 3,
@@ -184,7 +197,7 @@ COMPARES_SIBLINGS = {
     for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
-RESTATED = (restated, restated_rewards, restated_likelihoods)
+RESTATED = (restated, restated_rewards, restated_likelihoods, restated_sure)
 
 
 def inputs(function):
@@ -199,6 +212,10 @@ def arguments(function, tensors):
     """
     if function.__module__ == "prefloop.shaping.channels":
         tensors = {**tensors, "reward": tensors["channels"], "token_reward": tensors["token_channels"]}
+    if function.__name__ in ("votes", "turned_by_vote"):
+        tensors = {**tensors, "reward": tensors["channels"]}
+    if function.__name__ == "gaussian_robust":
+        tensors = {**tensors, "reward": tensors["scores"][..., :4]}
     if function.__name__ == "spread_reward":
         tensors = {**tensors, "token_reward": tensors["token_channels"]}
     if function.__name__ == "drawn_baseline":
@@ -274,6 +291,9 @@ def batch(seed, *, k):
         "degree": torch.randint(-1, 3, (p, k), generator=source),
         "token_channels": normal(p, k, t, 3),
         "scores": normal(p, k, 5),
+        "resampled": torch.randint(0, 3, (p, 5), generator=source),
+        "strength": normal(p),
+        "diversity": normal(p),
         "numbers": normal(p, 3),
         "traits": normal(p, 3, scale=1.0),
         "tied": torch.tensor([0, 1, 1, 0, 1])[torch.randperm(p, generator=source)],
@@ -293,9 +313,9 @@ def check(function, knobs_tried):
         with pytest.raises(RecipeError, match="at least 2 responses"):
             function(torch.ones(3, 1), lone)
     if name in FOURFOLD:
-        three = torch.ones(5, 3, 6)
+        three = {n: x[:, :1].repeat_interleave(3, 1) for n, x in arguments(function, batch(0, k=2)).items()}
         with pytest.raises(RecipeError, match=r"given 3 responses .* at least two draws"):
-            function(three, three, three, three[..., 0], **knobs_tried[0])
+            function(**three, **knobs_tried[0])
 
 
 def _restated(function, given, knobs):

@@ -166,7 +166,15 @@ def calibrated_ratio(logp, ref_logp, mask, calibrated):
 
 
 def doubly_robust(logp, ref_logp, mask, reward, *, loss):
-    tensors = {"logp": logp, "ref_logp": ref_logp, "mask": mask, "reward": reward}
+    return _doubly_robust({"logp": logp, "ref_logp": ref_logp, "mask": mask, "reward": reward}, loss)
+
+
+def doubly_robust_reward(score, mask, reward, *, loss):
+    return _doubly_robust({"score": score, "mask": mask, "reward": reward}, loss)
+
+
+def _doubly_robust(tensors, loss):
+    mask, reward = tensors["mask"], tensors["reward"]
 
     def term(i, j):
         pair = {name: [tensors[name][i], tensors[name][j]] for name in loss.inputs}

@@ -1,6 +1,6 @@
 """The pure functions of what is paid and of how far to trust it, with the knobs they are tried with."""
 
-from prefloop.shaping import advantages, channels, endings, kl, references, siblings, spread, tokens, transforms
+from prefloop.shaping import advantages, channels, endings, kl, references, siblings, spread, tokens, transforms, votes
 
 PAID = {
     transforms.centred: ({},),
@@ -22,6 +22,9 @@ PAID = {
     channels.uncertainty_weighted: ({}, {"lam": 0.7}),
     channels.lower_bound: ({}, {"deviations": 0.7}),
     channels.reward_robust: ({}, {"nominal": 0.0}, {"nominal": 0.7}, {"nominal": 1.0}),
+    channels.gaussian_robust: ({}, {"nominal": 0.0}, {"nominal": 0.7}),
+    votes.votes: ({},),
+    votes.voted_target: ({},),
     channels.weighted_channels: ({"weights": (0.7, 0.2, -0.4)},),
     channels.weighted_spans: ({"weights": (0.7, 0.2, -0.4)},),
     kl.kl_in_reward: ({"beta": 0.3},),

@@ -70,6 +70,19 @@ EQUIVALENT = {
         "torch.argsort(ahead, dim=-1, descending=True, stable=True).argsort(1)",
         "dim=-1 -> dim=1",
     },
+    "each_member": {"(resampled * logsigmoid(ahead)).mean(-1) -> (resampled * logsigmoid(ahead)).mean(1)"},
+    # A grid is as wide to the left as to the right.
+    "gaussian_comparison": {
+        "(found + _LOG_SHARES.to(scores)).logsumexp(-1).mean(-1) -> "
+        "(found + _LOG_SHARES.to(scores)).logsumexp(-1).mean(1)",
+        "logsigmoid(ahead.unsqueeze(-1) + spread.unsqueeze(-1) * _AT.to(scores)) -> "
+        "logsigmoid(ahead.unsqueeze(-1) - spread.unsqueeze(-1) * _AT.to(scores))",
+    },
+    "votes": {"leads.mean(-1) -> leads.mean(1)", "leads.std(-1, correction=0) -> leads.std(1, correction=0)"},
+    "turned_by_vote": {
+        "(reward[:, 0] - reward[:, 1]).mean(-1) -> (reward[:, 0] - reward[:, 1]).mean(1)",
+        "torch.stack([turned, ~turned], -1) -> torch.stack([turned, ~turned], 1)",
+    },
     # A set of more responses than there are is none.
     "ranking": {"responses + 1 -> responses + 2"},
     # Above the highest grade nothing is read.

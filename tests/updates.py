@@ -12,6 +12,7 @@ from prefloop.dials import After
 from prefloop.learning.local import LocalLearner
 from prefloop.learning.update import Dials, derived, loss, with_frozen
 from prefloop.models.decoder import Decoder
+from prefloop.models.members import Members, add_members
 from prefloop.models.table import Table
 from prefloop.ops import present
 from prefloop.planning import plan
@@ -34,12 +35,19 @@ SHARED = {
 """How many there are of what a loss is divided by."""
 
 
-def decoder(role, head, seed, dtype=torch.float64, degrees=None, channels=()):
+def decoder(role, head, seed, dtype=torch.float64, degrees=None, channels=(), adapter=None):
     """A random decoder with this head, and one that tells so many degrees apart; or a table of these channels."""
     if head in TABLES:
         table = Table(channels, apart=head == "traits").to(dtype)
         table.know(["ada", "ben"])
         return table
+    if adapter is not None and adapter.members > 1:
+        stock = add_members(tiny.network("llama", head=head, dtype=dtype, seed=seed), adapter, apart=True)
+        with torch.no_grad():
+            for name, p in stock.named_parameters():
+                if "lora_" in name:
+                    p.add_(torch.randn(p.shape) / 10)
+        return Members(stock.to(dtype), tiny.tokenizer(), channels=channels, train=True, name=role)
     model = tiny.network("llama", head=head, dtype=dtype, seed=seed, labels=len(channels) or 1)
     model.config.prefloop_channels = list(channels)
     beside = torch.nn.Linear(model.config.hidden_size, degrees, dtype=dtype) if degrees else None
@@ -55,29 +63,42 @@ def networks(recipe, of=decoder):
     needs = plan(recipe)
     roles = (*needs.outputs, *needs.frozen, *needs.beside)
     declared = [(seed, r, model) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles]
-    several = {seed: {"channels": model.channels} if model.channels else {} for seed, _, model in declared}
+    several = {
+        seed: {"channels": model.channels, "adapter": model.adapter} if model.channels else {}
+        for seed, _, model in declared
+    }
     return {r: of(r, model.head, seed, degrees=model.degrees, **several[seed]) for seed, r, model in declared}
+
+
+def voted(recipe):
+    """Whether several reward models pay it."""
+    scorer = recipe.score.get("reward")
+    return scorer is not None and isinstance(scorer.knobs.get("model"), tuple)
 
 
 def make(recipe):
     """Prompts and answers of several lengths with holes, an answer missing where there may be one, and all opinions."""
     needs = plan(recipe)
-    pairs = needs.pairwise and not recipe.select and not recipe.draws and not needs.degrees
+    of_pairs = all(bound.pairwise for bound in recipe.select)
+    pairs = needs.pairwise and of_pairs and not recipe.draws and not needs.degrees
     batch = tiny.batch(TRUNKS, PAIRS if pairs else LISTS, seed=3)
     source, width = torch.Generator().manual_seed(4), batch.lengths.shape[1]
     reward = torch.randn(batch.lengths.shape, generator=source, dtype=torch.float64)
     likelier = reward.abs()[..., None].expand(batch["ids"].shape)
     of_groups = any(b.function is worst_group for b in recipe.derive)
+    members = max(len(m.channels) for m in recipe.models.values())
     channels = next((b.knobs["weights"] for b in recipe.derive if b.function in (weighted_spans, spread_reward)), ())
     paid = torch.randn(*likelier.shape, *([len(channels)] if channels else []), generator=source, dtype=torch.float64)
+    several = [reward, -reward] if of_groups else [reward, reward.flip(1), reward.abs()] if voted(recipe) else []
     return batch.having(
-        reward=torch.stack([reward, -reward], -1) if of_groups else reward,
+        reward=torch.stack(several, -1) if several else reward,
         **({"token_reward": paid} if "token_reward" in recipe.score else {}),
         baseline=reward.mean(1),
         label=torch.tensor([2.0, 0.0, 1.0, 2.0], dtype=torch.float64)[:width].expand(len(batch), width),
         target=torch.rand(len(batch), generator=source, dtype=torch.float64),
         tied=torch.tensor([0.0, 1.0, 0.0, 1.0], dtype=torch.float64),
         who=torch.tensor([1, 2, 2, 0]),
+        resampled=torch.randint(0, 3, (len(batch), max(members, 1)), generator=source).double(),
         liked_share=torch.full((len(batch),), 0.6, dtype=torch.float64),
         chance=torch.rand(batch.lengths.shape, generator=source, dtype=torch.float64),
         degree=torch.where(batch.lengths > 0, torch.tensor([0, -1, 1, 2])[:width], -1),

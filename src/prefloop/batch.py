@@ -74,13 +74,13 @@ class Batch:
         return kept.take(chosen.bool().any(-1).nonzero().flatten().tolist())
 
     def arrange(self, places: Tensor) -> Batch:
-        """The responses at these places (P N) of each prompt, in this order."""
+        """The responses at these places (P N) of each prompt, in this order; what is said of the prompt stays."""
 
         def at(x: Tensor) -> Tensor:
             index = places.to(x.device).view(*places.shape, *[1] * (x.dim() - 2))
             return x.gather(1, index.expand(*places.shape, *x.shape[2:]))
 
-        tensors = {n: at(t) if t.dim() > 1 else t for n, t in self.tensors.items()}
+        tensors = {n: at(t) if t.dim() > 1 and n != "resampled" else t for n, t in self.tensors.items()}
         return replace(self, lengths=at(self.lengths), tensors=tensors)
 
     def selected(self, chosen: Tensor) -> Batch:

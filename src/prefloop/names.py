@@ -6,7 +6,7 @@ A piece of a method is a plain function whose positional parameters are names fr
     K  responses to each prompt
     T  token positions of a response
     V  words of the vocabulary
-    D  reward channels (ensemble members, attributes, costs, heads), or degrees of an answer
+    D  reward channels (ensemble members, attributes, costs, heads), degrees of an answer, or numbers of a hidden state
 
 Pairs are K = 2 with the preferred response at index 0. Choices and rankings have the best response first. Feedback on
 single responses is K = 1. A missing response has an all-zero row in `mask`.
@@ -58,6 +58,8 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("old_value", "P K T", "update", "`value` frozen at the start of the update"),
     ("score", "P K", "reward model", "the reward model's output for the whole response, differentiable"),
     ("scores", "P K D", "reward model", "each channel of a reward model for the whole response, differentiable"),
+    ("features", "P K D", "reward model", "the hidden state a score is read from, at the end of the response"),
+    ("diversity", "P", "reward model", "how far a model's adapters point apart, the same for every row"),
     ("traits", "P D", "table", "numbers learnt about whoever judged the row, differentiable"),
     ("numbers", "P D", "table", "numbers learnt beside the models, the same for every row, differentiable"),
     ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),
@@ -72,6 +74,8 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("baseline", "P", None, "reward of a reference answer to the same prompt; (P M) where there are several"),
     ("advantage", "P K T", None, "credit of each token; (P K 1) where all tokens of a response share it"),
     ("returns", "P K T", None, "what the critic should have predicted"),
+    ("strength", "P", None, "how far voting reward models put the first of two responses ahead, on average"),
+    ("doubt", "P", None, "how far voting reward models disagree about that, as a standard deviation"),
     ("reference_point", "P", None, "the log-ratio to the reference that counts as neither gain nor loss"),
     ("win_rate", "P K", None, "probability of beating the alternatives"),
     ("calibrated", "P K", None, "1 where the response is a draw of the calibration policy; those of `draws` are"),
@@ -88,6 +92,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("tied", "P", "feedback", "1 where people preferred neither of two, 0 elsewhere"),
     ("liked_share", "P", "feedback", "share of all judged answers that people liked, the same in every row"),
     ("weight", "P", "feedback", "importance of the example"),
+    ("resampled", "P D", "feedback", "how often each channel's own bootstrap of the examples drew the row"),
     ("who", "P", "feedback", "which annotator judged it"),
 )
 

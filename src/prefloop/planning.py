@@ -13,7 +13,7 @@ from .names import VOCABULARY, compared_role, frozen_role, lookup, of_tokens
 from .recipe import Draws, Mix, Recipe
 from .roles import following
 
-JUDGED = ("label", "target", "tied", "aspect", "token_label", "liked_share", "who")
+JUDGED = ("label", "target", "tied", "aspect", "token_label", "liked_share", "who", "resampled")
 """What people said, as tensors that are there where a recipe reads them."""
 
 

@@ -14,7 +14,7 @@ TABLES: tuple[Head, ...] = ("traits", "numbers")
 GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
     "lm": ("logp", "entropy", "logits"),
     "value": ("value",),
-    "score": ("score",),
+    "score": ("score", "features"),
     "token_score": ("token_score",),
     "traits": ("traits",),
     "numbers": ("numbers",),
@@ -26,6 +26,9 @@ GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
 class Lora:
     """Low-rank adapters instead of full fine-tuning (arXiv 2106.09685), in peft's format.
 
+    members: how many adapters a reward model has beside each other on the one model, each with a head of its own: an
+    ensemble, at the memory of little more than one.
+
     >>> Lora(rank=8).alpha
     32
     """
@@ -33,6 +36,10 @@ class Lora:
     rank: int = 16
     alpha: int = 32
     target: str | tuple[str, ...] = "all-linear"
+    members: int = 1
+
+    def __post_init__(self) -> None:
+        at_least(1, rank=self.rank, members=self.members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +97,9 @@ class Model:
     lies in a file of its own beside the checkpoint. follows: for a frozen model whose source is the role of a trained
     one, how its weights move along with those; without it they stay. critics: how many critics a `value` head has,
     where it has more than one. channels: the names of the numbers that a `score` head gives in place of one (`scores`):
-    aspects, the members of an ensemble, or parts of a distribution; of a table, the names of its numbers.
+    aspects, the members of an ensemble, or parts of a distribution; of a table, the names of its numbers. start:
+    what a new head begins with: 0, or random numbers, by which the members of an ensemble stay apart where no data
+    tells them what to say.
 
     The heads `traits` and `numbers` are no language models but tables, learnt from 0 and without a `source`: so many
     numbers for everybody who judged, with a row for people it does not know, or the same for all.
@@ -110,6 +119,7 @@ class Model:
     follows: Follows | None = None
     critics: Critics | None = None
     channels: tuple[str, ...] = ()
+    start: Literal["zero", "random"] = "zero"
 
     def __post_init__(self) -> None:
         at_least(2, degrees=self.degrees)
@@ -137,6 +147,11 @@ class Model:
             raise RecipeError(f"a model has the channels {', '.join(self.channels)}: give each a name of its own.")
         if self.channels and self.head not in ("score", *TABLES):
             raise RecipeError(f"a model with the head `{self.head}` has no channels: leave them out.")
+        if self.members > 1 and (self.head != "score" or len(self.channels) != self.members):
+            raise RecipeError(
+                f"a model from `{self.source}` has {self.members} adapters, the head `{self.head}` and "
+                f"{len(self.channels)} channels: adapters beside each other have the head `score`, each its channel."
+            )
         if self.head in TABLES and not (self.channels and self.train):
             raise RecipeError(
                 f"a table of `{self.head}` is trained and has names for what it holds: "
@@ -144,14 +159,20 @@ class Model:
             )
 
     @property
+    def members(self) -> int:
+        """How many adapters it has beside each other; 0 without any."""
+        return self.adapter.members if self.adapter else 0
+
+    @property
     def labels(self) -> int:
         """How many numbers a head other than a language model's reads at each place."""
-        return self.critics.count if self.critics else len(self.channels) or 1
+        return self.critics.count if self.critics else 1 if self.members > 1 else len(self.channels) or 1
 
     @property
     def gives(self) -> tuple[str, ...]:
         """The tensors it gives: those of its head, and of its second one where it has that."""
-        given = ("scores",) if self.head == "score" and self.channels else GIVEN_BY_HEAD[self.head]
+        given = ("scores", "features") if self.head == "score" and self.channels else GIVEN_BY_HEAD[self.head]
+        given = ("scores", "diversity") if self.members > 1 else given
         return (*given, *(("degree_logits",) if self.degrees else ()))
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from .binding import among_siblings
-from .errors import RecipeError, above_zero
+from .errors import RecipeError, above_zero, share_of_flips
 from .ops import best, present
 
 Filter = Literal["best", "best-random", "best-worst"]
@@ -185,3 +185,30 @@ def best_and_worst(
     # argmin would take the first of several equals, and a group paid alike would be a pair of one response.
     worst = paid.shape[-1] - 1 - paid.masked_fill(~there, torch.inf).flip(-1).argmin(-1)
     return torch.stack([best, worst], -1)
+
+
+def turned_by_vote(reward: Float[Tensor, "P 2 D"], *, share: float = 0.1) -> Int[Tensor, "P 2"]:
+    """Every pair as it was judged, but for a share of them, which other reward models doubt most, turned round.
+
+        pair = (1, 0)  for the floor(share P) pairs of the lowest strength, else (0, 1)
+        strength = 1/D sum_d (reward_0d - reward_1d)
+
+    The flipped labels of Secrets of RLHF II (Wang et al. 2024, arXiv 2401.06080), by the strength that D reward models
+    fitted to the same pairs give. It looks at all the data at once. The first of several equals is turned.
+
+    Raises:
+        RecipeError: `share` is not a share below 1/2.
+
+    >>> import torch
+    >>> turned_by_vote(torch.tensor([[[2.0], [1.0]], [[1.0], [2.0]]]), share=0.49)
+    tensor([[0, 1],
+            [0, 1]])
+    >>> turned_by_vote(torch.tensor([[[2.0], [1.0]], [[1.0], [2.0]], [[0.0], [0.0]]]), share=0.34)
+    tensor([[0, 1],
+            [1, 0],
+            [0, 1]])
+    """
+    share_of_flips("turned_by_vote", share=share)
+    strength = (reward[:, 0] - reward[:, 1]).mean(-1)
+    turned = strength.argsort(stable=True).argsort() < int(share * len(strength))
+    return torch.stack([turned, ~turned], -1).long()

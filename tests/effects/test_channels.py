@@ -17,7 +17,7 @@ from prefloop.models.encode import for_model
 from prefloop.models.load import load, save
 from prefloop.models.table import Table, read_table
 from prefloop.planning import plan
-from prefloop.recipe import Model, Optimiser, Recipe, Term
+from prefloop.recipe import Lora, Model, Optimiser, Recipe, Term
 from prefloop.scoring.model import model_score, normalise
 from prefloop.text import Group, Mark, Prompt, Response
 
@@ -106,6 +106,7 @@ def test_a_model_that_gives_scores_gives_no_score(folder):
         ({"head": "score"}, "comes from"),
         ({"head": "score", "source": "x", "channels": ("a", "a")}, "a name of its own"),
         ({"head": "lm", "source": "x", "channels": ("a",)}, "no channels"),
+        ({"head": "score", "source": "x", "channels": ("a",), "adapter": Lora(members=2)}, "2 adapters"),
     ],
 )
 def test_models_that_make_no_sense_are_refused(wrong, why):

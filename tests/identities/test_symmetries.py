@@ -15,6 +15,7 @@ ORDERED = oracles.PAIRED | {
     "preferred",
     "preferred_calibrate",
     "doubly_robust",
+    "doubly_robust_reward",
     "drawn_baseline",
 }
 TRIED = [pytest.param(f, knobs[-1], id=f.__name__) for f, knobs in oracles.PURE_FUNCTIONS.items()]
@@ -51,7 +52,7 @@ def test_the_order_of_prompts_does_not_matter(function, knobs, seed):
 def test_the_order_of_responses_does_not_matter(function, knobs, seed):
     order = [2, 0, 3, 1]
     tensors = arguments(function, seed)
-    of_prompt = {"baseline", "numbers", "traits"}
+    of_prompt = {"baseline", "numbers", "traits", "resampled"}
     shuffled = {name: x[:, order] if x.dim() > 1 and name not in of_prompt else x for name, x in tensors.items()}
     whole = results(function, tensors, knobs)  # what is said of the prompt stays as it is
     assert_same(results(function, shuffled, knobs), [x[:, order] if x.dim() > 1 else x for x in whole])

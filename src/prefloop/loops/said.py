@@ -15,6 +15,7 @@ from ..models.table import Table
 from ..planning import Plan
 from ..recipe import Recipe
 from ..text import Group
+from .seeds import seed_of
 
 NOBODY = math.nan
 """Stands where nobody said anything."""
@@ -48,9 +49,25 @@ def said(
     if "aspect" in needs.judged:
         [role] = [role for role, tensors in needs.outputs.items() if "scores" in tensors]
         found["aspect"] = _aspects(groups, shape, recipe.models[role].channels)
+    if "resampled" in needs.judged:
+        [role] = [role for role, tensors in needs.outputs.items() if "scores" in tensors]
+        found["resampled"] = bootstraps(len(groups), recipe.models[role].channels, recipe.seed)
     if "token_label" in needs.judged:
         found["token_label"] = _marked(groups, shape, networks[next(iter(needs.outputs))].tokenizer)
     return found
+
+
+def bootstraps(rows: int, members: Sequence[str], seed: int) -> Tensor:
+    """How often each member's own bootstrap, as many draws with replacement as there are rows, drew each (rows D).
+
+    >>> bootstraps(100, ("1", "2"), 0).sum(0)
+    tensor([100., 100.])
+    """
+    drawn = [
+        torch.randint(rows, (rows,), generator=torch.Generator().manual_seed(seed_of(seed, "bootstrap", member)))
+        for member in members
+    ]
+    return torch.stack([row.bincount(minlength=rows) for row in drawn], -1).float()
 
 
 def _must_be_several(groups: Sequence[Group], recipe: Recipe) -> None:

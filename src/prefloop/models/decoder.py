@@ -7,6 +7,7 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
     token_score  AutoModelForTokenClassification      token_score, after it  (P K T)
     score        AutoModelForSequenceClassification   score                  (P K)
                                                       scores, with channels  (P K D)
+                                                      features, read by it   (P K D)
 
 A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
 is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
@@ -84,6 +85,11 @@ class Decoder:
         beside = {f"degree_head.{n}": w for n, w in self.degree_head.state_dict().items()} if self.degree_head else {}
         return _digest(self._stock.config, {**self.model.state_dict(), **beside})
 
+    def row(self, channel: int) -> list[float]:
+        """The weights that one channel is read with."""
+        [found] = [p[channel] for p in self._score_layer().parameters() if p.dim() == 2]
+        return found.detach().tolist()
+
     def new_head(self) -> list[nn.Parameter]:
         """The weights of a head that did not come with the pretrained model."""
         return self._beside() if self.head == "lm" else list(self._score_layer().parameters())
@@ -156,7 +162,7 @@ class Decoder:
         Log-probabilities and entropies are those of the distribution at `temperature`, and so is what the comparisons
         are shown.
         """
-        given = ("scores",) if self.channels else GIVEN_BY_HEAD[self.head]
+        given = ("scores", "features") if self.channels else GIVEN_BY_HEAD[self.head]
         foreign = set(want) - {*given, *(["degree_logits"] if self.degree_head else [])}
         if foreign:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
@@ -194,7 +200,7 @@ class Decoder:
                 found |= {n: spread(v[back]) for n, v in zip(("logp", "entropy"), own, strict=True) if n in want}
             return found
         if self.head == "score":
-            return {"scores" if self.channels else "score": at_ends(self._scores)}
+            return {name: at_ends(_whole if name == "features" else self._scores) for name in want}
         at = before if self.head == "value" else slots
         return {self.head: spread(self._scores(hidden[at])[back])}
 

@@ -30,6 +30,7 @@ from .allocator import keep_memory
 from .contract import READING, must_read_alike, reading
 from .decoder import Decoder
 from .degree_head import degree_head, save_degree_head
+from .members import Members, members_in, with_members
 from .table import Table
 
 WHEELS = {
@@ -226,7 +227,8 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
             + ". Save the model anew with `model.save_pretrained(folder)`."
         )
     channels = model.channels or (_channels(described) if model.head == "score" else ())
-    extra = {} if model.head == "lm" else {"num_labels": len(channels) or model.labels}
+    members = model.members if adapter is None else members_in(adapter)
+    extra = {} if model.head == "lm" else {"num_labels": 1 if members > 1 else len(channels) or model.labels}
     try:
         with _quietly():
             config = transformers.AutoConfig.from_pretrained(described, **extra)
@@ -239,14 +241,16 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
                 use_safetensors=True,
                 output_loading_info=True,
             )
-            # several critics that all said 0 would be one for ever
-            _start_from_zero(stock, () if model.critics else found["missing_keys"])
+            _start_from_zero(stock, model, found["missing_keys"])
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
     _told(stock, tokenizer, model, channels)
     beside = degree_head(stock, model.degrees, given) if model.degrees else None
+    if members > 1:
+        stock = with_members(stock, model, adapter, members)
+        return Members(stock, tokenizer, channels=channels, train=model.train, name=name)
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)
     elif model.adapter is not None:
@@ -264,8 +268,9 @@ def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> 
         setattr(stock.config, READING, reading(tokenizer))
         if channels:
             stock.config.prefloop_channels = list(channels)
-            stock.config.id2label = dict(enumerate(channels))
-            stock.config.label2id = {name: number for number, name in enumerate(channels)}
+            if model.members < 2 and stock.config.num_labels > 1:
+                stock.config.id2label = dict(enumerate(channels))
+                stock.config.label2id = {name: number for number, name in enumerate(channels)}
         if model.ending is not None:
             stock.config.prefloop_ending = model.ending
     if model.critics is not None:
@@ -278,8 +283,13 @@ def _channels(folder: Path) -> tuple[str, ...]:
 
 
 @torch.no_grad()
-def _start_from_zero(stock: Any, missing: Collection[str]) -> None:
-    """A new head says 0 of everything until it has learnt otherwise: nothing has to be unlearnt first."""
+def _start_from_zero(stock: Any, model: Model, missing: Collection[str]) -> None:
+    """A new head says 0 of everything until it has learnt otherwise: nothing has to be unlearnt first.
+
+    Several critics, or members that are to begin apart, stay as they were drawn: at 0 they would be one for ever.
+    """
+    if model.critics or model.start == "random":
+        return
     for name, weight in stock.named_parameters():
         if name in missing:
             weight.zero_()

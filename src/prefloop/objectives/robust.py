@@ -41,11 +41,44 @@ def doubly_robust(
     >>> doubly_robust(logp, zeros, zeros + 1, zeros[..., 0], loss=bind(dpo, beta=1.0))
     tensor([0.1931])
     """
-    tensors = {"logp": logp, "ref_logp": ref_logp, "mask": mask, "reward": reward}
-    _must_serve(loss, tensors)
+    return _around(loss, {"logp": logp, "ref_logp": ref_logp, "mask": mask, "reward": reward}, "doubly_robust")
+
+
+def doubly_robust_reward(
+    score: Float[Tensor, "P K"],
+    mask: Num[Tensor, "P K T"],
+    reward: Float[Tensor, "P K"],
+    *,
+    loss: Bound,
+) -> Float[Tensor, "P"]:
+    """`doubly_robust` for reward models: the wrapped loss reads the score of the model that is trained.
+
+        loss = l(0, 1) - mean(0, 1) + (mean over 2 <= i < j of mean(i, j))
+
+    with g, l and the means of `doubly_robust`. VRPO (Ye et al. 2025, arXiv 2504.03784) speaks of any loss on pairs;
+    this is its form for a reward that is learnt beside another, `reward`, which is there already. The plain loss is the
+    mean of this one under the same conditions.
+
+    Raises:
+        RecipeError: there are fewer than two draws, or the loss reads what a draw does not have.
+
+    >>> import torch
+    >>> from prefloop.binding import bind
+    >>> from prefloop.objectives.rewards import bradley_terry
+    >>> score, zeros = torch.tensor([[1.0, 0.0, 1.0, 1.0]]), torch.zeros(1, 4, 1)
+    >>> doubly_robust_reward(score, zeros + 1, zeros[..., 0], loss=bind(bradley_terry))
+    tensor([0.1931])
+    """
+    return _around(loss, {"score": score, "mask": mask, "reward": reward}, "doubly_robust_reward")
+
+
+def _around(loss: Bound, tensors: dict[str, Tensor], name: str) -> Tensor:
+    """The loss on the judged pairs, with what a reward makes of them taken off and put back as its mean over draws."""
+    mask = tensors["mask"]
+    _must_serve(loss, tensors, name)
     if mask.shape[1] < 4:
         raise RecipeError(
-            f"`doubly_robust` was given {mask.shape[1]} responses to a prompt: it takes a judged pair and at least two "
+            f"`{name}` was given {mask.shape[1]} responses to a prompt: it takes a judged pair and at least two "
             'draws of the reference, draws=Draws(by="ref", k=4).'
         )
 
@@ -64,10 +97,10 @@ def doubly_robust(
     return plain - expected(judged).squeeze(1) + among
 
 
-def _must_serve(loss: Bound, tensors: dict[str, Tensor]) -> None:
+def _must_serve(loss: Bound, tensors: dict[str, Tensor], name: str) -> None:
     lacking = [name for name in loss.inputs if name not in tensors]
     if lacking:
         raise RecipeError(
             f"`{loss.name}` reads {', '.join(f'`{n}`' for n in lacking)}, which draws of the reference do not have: "
-            f"`doubly_robust` wraps losses on pairs that read no more than {', '.join(f'`{n}`' for n in tensors)}."
+            f"`{name}` wraps losses on pairs that read no more than {', '.join(f'`{n}`' for n in tensors)}."
         )

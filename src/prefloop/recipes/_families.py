@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from ..binding import Bound, bind
 from ..credit import rloo as leave_one_out
 from ..dials import Dial
 from ..objectives.policy import reinforce
-from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, Term
-from ..scoring.model import model_score
+from ..recipe import Decoding, Draws, Family, Lora, Model, Optimiser, Recipe, Sample, Term
+from ..scoring.model import LOG_DEVIATION, model_score
 from ..select import best_and_worst
 from ..shaping import kl_in_reward, total_reward
 from ..shaping.references import drawn_baseline
@@ -210,7 +210,14 @@ def fitted(
     summary: str,
     objective: Bound,
     channels: tuple[str, ...] = (),
+    start: Literal["zero", "random"] = "zero",
     beside: Mapping[str, Model] | None = None,
+    draws: Draws | None = None,
+    score: Mapping[str, Bound] | None = None,
+    select: tuple[Bound, ...] = (),
+    derive: tuple[Bound, ...] = (),
+    further: tuple[Term, ...] = (),
+    adapter: Lora | None = None,
     model: str = SMOLLM2,
     lr: float | Dial = 1e-5,
     head: float = 20.0,
@@ -218,21 +225,70 @@ def fitted(
     epochs: int = 1,
     ending: str | None = None,
 ) -> Recipe:
-    """A reward model with a new scalar head, or one of these channels, fitted to judged answers; tables `beside` it."""
+    """A reward model with a new scalar head, or one of these channels, fitted to judged answers.
+
+    `beside` it stand tables, and frozen models that pay or answer.
+    """
     return Recipe(
         name=name,
         family="reward",
         paper=paper,
         summary=summary,
         models={
-            "reward": Model(source=model, head="score", train=True, ending=ending, channels=channels),
+            "reward": Model(
+                source=model,
+                head="score",
+                train=True,
+                adapter=adapter,
+                ending=ending,
+                channels=channels,
+                start=start,
+            ),
             **(beside or {}),
         },
-        objective=(Term(objective=objective),),
+        draws=draws,
+        score=score or {},
+        select=select,
+        derive=derive,
+        objective=(Term(objective=objective), *further),
         optimiser=Optimiser(lr=lr, head=head),
         batch=batch,
         epochs=epochs,
     )
+
+
+VOTERS = ("vote1", "vote2", "vote3")
+"""Roles, and folders unless they are set, of the reward models that vote on judged pairs."""
+
+
+def voted(
+    *,
+    name: str,
+    paper: str,
+    summary: str,
+    objective: Bound,
+    voters: tuple[str, ...],
+    select: tuple[Bound, ...] = (),
+    derive: tuple[Bound, ...] = (),
+    **common: Unpack[Fitted],
+) -> Recipe:
+    """A reward model fitted to pairs on which others, fitted to the same pairs before, have voted."""
+    return fitted(
+        name=name,
+        paper=paper,
+        summary=summary,
+        objective=objective,
+        beside={role: Model(source=role, head="score") for role in voters},
+        score={"reward": bind(model_score, model=voters)},
+        select=select,
+        derive=derive,
+        **common,
+    )
+
+
+def members_of(count: int) -> tuple[str, ...]:
+    """Names for the members of an ensemble."""
+    return tuple(f"member {n}" for n in range(1, count + 1))
 
 
 def planes_of(count: int) -> tuple[str, ...]:
@@ -248,3 +304,8 @@ def groups_of(count: int) -> tuple[str, ...]:
 def everybodys_and(dimensions: int) -> tuple[str, ...]:
     """Names for a reward that everybody shares, and for so many that people differ in."""
     return ("everybody", *(f"way {d}" for d in range(1, dimensions + 1)))
+
+
+def gaussians_of(count: int) -> tuple[str, ...]:
+    """Names for the mean and the logarithm of the deviation that each of some heads has."""
+    return tuple(f"{what} {n}" for n in range(1, count + 1) for what in ("mean", LOG_DEVIATION))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..batch import assemble
+from ..errors import RewardError
 from ..models.decoder import Decoder
 from ..models.encode import for_model
 from ..text import Group
+
+LOG_DEVIATION = "log deviation"
+"""What the name of a channel begins with that is the logarithm of the deviation of the channel before it."""
 
 AT_ONCE = 8192
 """Tokens of one forward: enough to keep the machine busy, small beside the model."""
@@ -27,9 +32,14 @@ def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]
         reward = (score - mean) / std
 
     with the mean and standard deviation on the reference model's own samples (Ziegler et al. 2019, section 2.2).
+
+    Raises:
+        RewardError: two members of an ensemble are one and the same, so that their agreement would say nothing.
     """
     if isinstance(model, tuple):
-        return torch.stack([model_score(groups, model=one) for one in model], -1)
+        scores = torch.stack([model_score(groups, model=one) for one in model], -1)
+        _must_differ(scores, [one.name for one in model], lambda d: model[d].digest())
+        return scores
     return plain_scores([for_model(g, model.tokenizer, ending=model.ending) for g in groups], model)
 
 
@@ -42,8 +52,21 @@ def plain_scores(groups: Sequence[Group], model: Decoder, *, at_once: int = AT_O
     batch = assemble(groups)
     name = "scores" if model.channels else "score"
     parts = [model.outputs(batch.rows(a, b), {name})[name] for a, b in batch.split(at_once)]
+    scores = torch.cat(parts)
+    if model.channels:
+        _must_differ(scores, [f"{model.name}'s {c}" for c in model.channels], model.row)
     mean, std = normalisation(model)
-    return (torch.cat(parts).float().cpu() - mean) / std
+    return (scores.float().cpu() - mean) / std
+
+
+def _must_differ(scores: Tensor, names: Sequence[str], weights: Callable[[int], Any]) -> None:
+    """Refuse members that say the same of all answers, if their `weights` are the same as well."""
+    for a, b in itertools.combinations(range(len(names)), 2):
+        if bool((scores[..., a] == scores[..., b]).all()) and weights(a) == weights(b):
+            raise RewardError(
+                f"{names[a]} and {names[b]} have the same weights: an ensemble of copies is never in doubt. Fit each "
+                "with a seed of its own (--set seed=1), or leave one out."
+            )
 
 
 def normalisation(model: Decoder) -> tuple[Tensor, Tensor]:
@@ -53,12 +76,18 @@ def normalisation(model: Decoder) -> tuple[Tensor, Tensor]:
 
 
 def normalise(model: Decoder, groups: Sequence[Group]) -> dict[str, Any]:
-    """Set the normalisation so that these samples of the reference model score mean 0 and variance 1; what was set."""
+    """Set the normalisation so that these samples of the reference model score mean 0 and variance 1; what was set.
+
+    Each channel by itself; what is the logarithm of a deviation only follows the unit of what deviates.
+    """
     model.base.config.prefloop_normalisation = None
     scores = model_score(groups, model=model)
     there = torch.tensor([[k < len(g.responses) for k in range(scores.shape[1])] for g in groups])
     chosen = scores[there]
     mean, std = chosen.mean(0), chosen.std(0, correction=0).clamp(min=1e-6)
+    for d, channel in enumerate(model.channels):
+        if channel.startswith(LOG_DEVIATION):  # it is in the unit of what it is the deviation of
+            mean[d], std[d] = std[d - 1].log(), 1.0
     facts = {"mean": mean.tolist(), "std": std.tolist()}
     model.base.config.prefloop_normalisation = facts
     return facts

@@ -109,6 +109,25 @@ def reward_robust(reward: Float[Tensor, "P K D"], *, nominal: float = 0.5) -> Fl
 
 
 @gives("reward")
+def gaussian_robust(reward: Float[Tensor, "P K D"], *, nominal: float = 0.5) -> Float[Tensor, "P K"]:
+    """A mixture of what the surest of several Gaussian heads says and of the worst that one of them says.
+
+        reward = nominal m_h + (1 - nominal) min_i m_i        h the head with the lowest deviation of this answer
+
+    Reward-robust RLHF (Yan et al. 2024, arXiv 2409.15360) on heads that each give a mean m and the logarithm of a
+    deviation, two channels a head, as `gaussian_comparison` fits them. In the form with the surest head as the nominal
+    one; `reward_robust` takes the mean of all.
+
+    >>> import torch
+    >>> gaussian_robust(torch.tensor([[[3.0, -1.0, 1.0, 0.0]]]), nominal=0.25)
+    tensor([[1.5000]])
+    """
+    mean, log_deviation = reward[..., 0::2], reward[..., 1::2]
+    surest = log_deviation.argmin(-1, keepdim=True)
+    return nominal * mean.gather(-1, surest).squeeze(-1) + (1 - nominal) * mean.amin(-1)
+
+
+@gives("reward")
 def weighted_channels(reward: Float[Tensor, "P K D"], *, weights: tuple[float, ...]) -> Float[Tensor, "P K"]:
     """The channels, each times its weight, summed.
 

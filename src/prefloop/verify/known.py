@@ -43,6 +43,7 @@ from .known_rewards import KNOWN_REWARDS
 from .known_rounds import KNOWN_ROUNDS
 from .known_spans import KNOWN_SPANS
 from .known_steps import KNOWN_STEPS
+from .known_sure import KNOWN_SURE
 from .known_trust import KNOWN_TRUST
 from .problem import (
     BETA,
@@ -166,6 +167,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_STEPS,
     **KNOWN_MIXED,
     **KNOWN_POLICY,
+    **KNOWN_SURE,
     **KNOWN_TRUST,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,

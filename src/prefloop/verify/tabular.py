@@ -155,8 +155,12 @@ class RewardModel(Tabular):
     """Scores (prompts 64), or of several channels (prompts 64 D): one for every answer."""
 
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
-        """See `Network.outputs`: `score`, or `scores` with channels."""
-        return {name: self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])] for name in want}
+        """See `Network.outputs`: `score`, or `scores` with channels; of what they say of all answers, `diversity`."""
+        found = {name: self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])] for name in want}
+        if "diversity" in want:
+            said = self.table[0] - self.table[0].mean(0)
+            found["diversity"] = torch.linalg.matrix_norm(said, ord="nuc").expand(len(batch))
+        return found
 
 
 class Digits:

@@ -1,0 +1,173 @@
+"""Reward models under flipped labels: plain Bradley-Terry beside what is meant to stand them.
+
+A quarter of the labels is turned round. On a linear toy every way is fitted to the same pairs and compared by how many
+new pairs it puts in the right order; with `--model` also a language model on a file of judged pairs, by its held-out
+accuracy. Whatever comes out is printed: nothing is chosen afterwards.
+
+    python -m bench.noise                                   # the linear toy, five seeds
+    python -m bench.noise --model M --data F --rows 400     # a language model as well
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefloop.binding import Bound, bind
+from prefloop.feedback.judged import read_judged
+from prefloop.loops.judged import as_taken, in_tokens
+from prefloop.loops.networks import networks_of
+from prefloop.loops.optimise import optimise
+from prefloop.objectives.flips import known_flips
+from prefloop.objectives.members import each_member
+from prefloop.objectives.rewards import bradley_terry, smoothed_bradley_terry, soft_bradley_terry
+from prefloop.objectives.votes import voted_margin
+from prefloop.recipe import Data
+from prefloop.recipes import method
+from prefloop.scoring.model import model_score
+from prefloop.select import turned_by_vote
+from prefloop.shaping.votes import voted_target, votes
+from prefloop.text import Group
+
+FLIPS, PAIRS, FEATURES, PRIOR, VOTERS = 0.25, 300, 20, 1.0, 5
+Way = Callable[[Tensor, int], Tensor]
+
+
+def simulated(seed: int) -> tuple[Tensor, Tensor]:
+    """Features of judged pairs (P 2 d), the preferred answer first but for the flips, and the weights of the reward."""
+    draw = torch.Generator().manual_seed(seed)
+    weights = torch.randn(FEATURES, generator=draw, dtype=torch.float64)
+    x = torch.randn(PAIRS, 2, FEATURES, generator=draw, dtype=torch.float64)
+    better = (x[:, 0] - x[:, 1]) @ weights > 0
+    kept = torch.rand(PAIRS, generator=draw) > FLIPS
+    return torch.where((better == kept)[:, None, None], x, x.flip(1)), weights
+
+
+def fitted(objective: Bound, x: Tensor, said: Mapping[str, Tensor] | None = None, heads: int = 0) -> Tensor:
+    """Weights of a linear head, or of several, by LBFGS with a Gaussian prior."""
+    w = torch.zeros(FEATURES, heads or 1, dtype=x.dtype, requires_grad=True)
+
+    def step() -> Tensor:
+        read = {"scores": x @ w} if heads else {"score": (x @ w).squeeze(-1)}
+        loss: Tensor = objective({**read, **(said or {})}).sum() + PRIOR / 2 * w.square().sum() / max(heads, 1)
+        (w.grad,) = torch.autograd.grad(loss, w)
+        return loss
+
+    torch.optim.LBFGS([w], max_iter=300, line_search_fn="strong_wolfe").step(step)  # type: ignore[no-untyped-call]
+    return w.detach()
+
+
+def members(x: Tensor, seed: int) -> Tensor:
+    """Several heads, each on its own bootstrap (d D)."""
+    draw = torch.Generator().manual_seed(seed + 10_000)
+    drawn = torch.stack(
+        [torch.randint(len(x), (len(x),), generator=draw).bincount(minlength=len(x)) for _ in range(VOTERS)], -1
+    )
+    return fitted(bind(each_member), x, {"resampled": drawn}, heads=VOTERS)
+
+
+def voted(x: Tensor, seed: int) -> Tensor:
+    """What the members pay both answers of each pair (P 2 D)."""
+    return x @ members(x, seed)
+
+
+def _turned(x: Tensor, seed: int) -> Tensor:
+    places = turned_by_vote(voted(x, seed), share=FLIPS / 2)
+    return fitted(bind(bradley_terry), x.gather(1, places.unsqueeze(-1).expand_as(x)))
+
+
+WAYS: dict[str, Way] = {
+    "plain": lambda x, seed: fitted(bind(bradley_terry), x),
+    "smoothed, 0.25": lambda x, seed: fitted(bind(smoothed_bradley_terry, smoothing=FLIPS), x),
+    "known flips, 0.25": lambda x, seed: fitted(bind(known_flips, flips=FLIPS), x),
+    "an eighth turned by vote": _turned,
+    "soft labels by vote": lambda x, seed: fitted(
+        bind(soft_bradley_terry), x, {"target": voted_target(votes(voted(x, seed))[0])}
+    ),
+    "margin by vote": lambda x, seed: fitted(bind(voted_margin), x, {"strength": votes(voted(x, seed))[0]}),
+    "mean of five heads": lambda x, seed: members(x, seed).mean(-1, keepdim=True),
+}
+"""How a reward is fitted to pairs of which a quarter is flipped."""
+
+
+def accuracy(weights: Tensor, truth: Tensor, pairs: int = 20_000) -> float:
+    """The share of new pairs that are put in the right order."""
+    apart = torch.randn(pairs, len(truth), generator=torch.Generator().manual_seed(999), dtype=truth.dtype)
+    return float(((apart @ weights).squeeze(-1) * (apart @ truth) > 0).double().mean())
+
+
+def linear(seeds: range) -> dict[str, list[float]]:
+    """The accuracy of every way, for every seed."""
+    found: dict[str, list[float]] = {name: [] for name in WAYS}
+    for seed in seeds:
+        x, truth = simulated(seed)
+        for name, way in WAYS.items():
+            found[name].append(accuracy(way(x, seed), truth))
+    return found
+
+
+def language_model(model: str, data: str, rows: int, seeds: range) -> dict[str, list[float]]:
+    """The held-out accuracy of reward models fitted to a file of pairs, a quarter of them turned round."""
+    ways: dict[str, dict[str, Any]] = {
+        "bradley-terry": {},
+        "bradley-terry-smooth": {"smoothing": FLIPS},
+        "known-flips": {"flips": FLIPS},
+        "head-ensemble": {"members": VOTERS},
+    }
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for seed in seeds:
+        draw = torch.Generator().manual_seed(seed)
+        for name, knobs in ways.items():
+            recipe = replace(method(name)(model=model, lr=2e-5, **knobs), seed=seed)
+            groups = list(as_taken(read_judged(Data(source=data)), method("bradley-terry")()).groups)
+            order = torch.randperm(len(groups), generator=draw.manual_seed(seed)).tolist()
+            train, held = [groups[i] for i in order[:rows]], [groups[i] for i in order[rows : rows + rows // 2]]
+            turned = (torch.rand(len(train), generator=draw) < FLIPS).tolist()
+            train = [around(g) if t else g for g, t in zip(train, turned, strict=True)]
+            networks = networks_of(recipe, say=lambda _: None)
+            optimise(recipe, networks=networks, judged=in_tokens(train, networks["reward"]))
+            scores = model_score(held, model=networks["reward"])
+            scores = scores.mean(-1) if scores.dim() > 2 else scores
+            found[name].append(float((scores[:, 0] > scores[:, 1]).double().mean()))
+    return found
+
+
+def around(group: Group) -> Group:
+    """A pair turned round."""
+    return replace(group, responses=group.responses[::-1], labels=group.labels[::-1])
+
+
+def table(found: Mapping[str, list[float]]) -> str:
+    """Mean, range and the difference from the first way, seed by seed."""
+    [first, *_] = found.values()
+    lines = ["| way | accuracy | lowest to highest | above plain |", "| --- | --- | --- | --- |"]
+    for name, values in found.items():
+        gains = [v - p for v, p in zip(values, first, strict=True)]
+        lines.append(
+            f"| {name} | {statistics.fmean(values):.3f} | {min(values):.3f} to {max(values):.3f} "
+            f"| {100 * statistics.fmean(gains):+.1f} points, {sum(g > 0 for g in gains)} of {len(gains)} seeds |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print both tables."""
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--seeds", type=int, default=5)
+    ask.add_argument("--model")
+    ask.add_argument("--data")
+    ask.add_argument("--rows", type=int, default=400)
+    told = ask.parse_args()
+    print(table(linear(range(told.seeds))))
+    if told.model and told.data:
+        print(table(language_model(told.model, told.data, told.rows, range(told.seeds))))
+
+
+if __name__ == "__main__":
+    main()
