@@ -8,12 +8,14 @@ import torch
 
 import restated
 import restated_likelihoods
+import restated_parts
 import restated_rewards
 from prefloop import baselines, credit, select
 from prefloop.binding import Bound, bind
 from prefloop.errors import RecipeError
 from prefloop.objectives import (
     anchored,
+    attributes,
     calibration,
     critic,
     cycles,
@@ -22,9 +24,11 @@ from prefloop.objectives import (
     divergences,
     flips,
     imitation,
+    lengths,
     lists,
     margins,
     pairs,
+    parts,
     penalties,
     policy,
     rankings,
@@ -120,6 +124,12 @@ PURE_FUNCTIONS = {
     cycles.hybrid_preference: ({},),
     flips.known_flips: ({}, {"flips": 0.3}),
     flips.annotator_flips: ({}, {"begin": 0.3}),
+    attributes.attributes: ({},),
+    attributes.gated_bradley_terry: ({},),
+    parts.parts_told: ({}, {"neutral": 0.0}),
+    lengths.summed_bradley_terry: ({},),
+    lengths.length_correlation: ({},),
+    lengths.channels_apart: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
     policy.dual_clip: ({}, {"low": 0.1, "high": 0.4, "most": 1.2}),
     policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
@@ -162,7 +172,16 @@ PURE_FUNCTIONS = {
 FOURFOLD = {robust.doubly_robust.__name__}
 """What takes a pair and two draws at least."""
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
-WHOLE_BATCH = {f.__name__ for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint)}
+WHOLE_BATCH = {
+    f.__name__
+    for f in (
+        *OF_THE_WHOLE_BATCH,
+        credit.batch_mean,
+        credit.mismatched_kl,
+        credit.midpoint,
+        lengths.length_correlation,
+    )
+}
 LEARNT = {"scores", "numbers", "traits"}
 """What models of several numbers give."""
 COMPARES_SIBLINGS = {
@@ -170,7 +189,7 @@ COMPARES_SIBLINGS = {
     for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
-RESTATED = (restated, restated_rewards, restated_likelihoods)
+RESTATED = (restated, restated_rewards, restated_likelihoods, restated_parts)
 
 
 def inputs(function):
@@ -213,6 +232,10 @@ def batch(seed, *, k):
 
     def normal(*shape, mean=0.0, scale=0.5):
         return mean + scale * torch.randn(shape, generator=source, dtype=torch.float64)
+
+    def sometimes(x, share):
+        """NaN elsewhere."""
+        return torch.where(torch.rand(x.shape, generator=source) < share, x, torch.nan)
 
     p, t = 5, 6
     mask = torch.randint(0, 2, (p, k, t), generator=source)
@@ -258,6 +281,10 @@ def batch(seed, *, k):
         "numbers": normal(p, 3),
         "traits": normal(p, 3, scale=1.0),
         "tied": torch.tensor([0, 1, 1, 0, 1])[torch.randperm(p, generator=source)],
+        "aspect": sometimes(normal(p, k, 5), 0.6),
+        "gate": normal(p, 5).softmax(-1),
+        "overlap": normal(p, 3, 3),
+        "token_label": sometimes(torch.randint(0, 3, (p, k, t), generator=source).double() / 2, 0.5),
         "liked_share": 0.1 + 0.8 * torch.rand(p, generator=source, dtype=torch.float64),
     }
 

@@ -180,8 +180,9 @@ class Optimiser:
     tokens: int = 4096
 
 
-Form = Literal["pairs", "thumbs", "rankings", "ratings", "choices"]
-"""What people said of answers: which of two is better; liked or not; from best to worst; a number; the best of some."""
+Form = Literal["pairs", "thumbs", "rankings", "ratings", "choices", "parts"]
+"""What people said of answers: which of two is better; liked or not; from best to worst; a number; the best of some;
+or which of their parts are right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
 
 A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
 is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
-stock model: degree_logits (P K D), at the last token of a response.
+stock model: degree_logits (P K D), at the last token of a response. A reward model with channels also gives overlap
+(P D D), the cosines of what its channels read; and where a gate lies beside it gate (P D), at the end of the prompt.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from ..batch import Batch
 from ..errors import ModelError
-from ..ops import soft_min
-from ..recipe_models import GIVEN_BY_HEAD, Head
+from ..ops import final, present, soft_min
+from ..recipe_models import GIVEN_BY_HEAD, OF_CHANNELS, Head
 from .attention import Packed, Tree
+from .beside import Gate
 from .lean import Lean, fits
 from .logprobs import token_logprobs
 from .places import Comparison, Places, compared
@@ -52,10 +55,11 @@ class Decoder:
         head: Head = "lm",
         name: str = "model",
         degree_head: nn.Linear | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        """Wrap a loaded transformers (or peft) model, with the layer that tells degrees apart where it has one."""
+        """Wrap a loaded transformers (or peft) model, with the small heads beside it where it has any."""
         self.model, self.tokenizer, self.head, self.name = model, tokenizer, head, name
-        self.degree_head = degree_head
+        self.degree_head, self.gate = degree_head, gate
         self.version = f"{name}@0"
         stock = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._stock = stock
@@ -81,15 +85,16 @@ class Decoder:
 
     def digest(self) -> str:
         """A hash of all that this model's numbers depend on: its configuration, its weights and its adapter's."""
-        beside = {f"degree_head.{n}": w for n, w in self.degree_head.state_dict().items()} if self.degree_head else {}
+        heads = {"degree_head": self.degree_head, "gate": self.gate}
+        beside = {f"{h}.{n}": w for h, head in heads.items() if head for n, w in head.state_dict().items()}
         return _digest(self._stock.config, {**self.model.state_dict(), **beside})
 
     def new_head(self) -> list[nn.Parameter]:
         """The weights of a head that did not come with the pretrained model."""
-        return self._beside() if self.head == "lm" else list(self._score_layer().parameters())
+        return self._beside() if self.head == "lm" or self.gate else list(self._score_layer().parameters())
 
     def _beside(self) -> list[nn.Parameter]:
-        return list(self.degree_head.parameters()) if self.degree_head else []
+        return [p for head in (self.degree_head, self.gate) if head for p in head.parameters()]
 
     def parameters(self) -> list[nn.Parameter]:
         """The weights that are trained."""
@@ -156,8 +161,9 @@ class Decoder:
         Log-probabilities and entropies are those of the distribution at `temperature`, and so is what the comparisons
         are shown.
         """
-        given = ("scores",) if self.channels else GIVEN_BY_HEAD[self.head]
-        foreign = set(want) - {*given, *(["degree_logits"] if self.degree_head else [])}
+        given = OF_CHANNELS if self.channels else GIVEN_BY_HEAD[self.head]
+        beside = {"degree_logits": self.degree_head, "gate": self.gate}
+        foreign = set(want) - {*given, *(name for name, head in beside.items() if head)}
         if foreign:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
         longest = batch["ids"].shape[-1]
@@ -193,8 +199,17 @@ class Decoder:
                 own = token_logprobs(hidden[before], *self.head_weights(), ids[slots], temperature=temperature)
                 found |= {n: spread(v[back]) for n, v in zip(("logp", "entropy"), own, strict=True) if n in want}
             return found
+        if self.head == "score" and self.channels:
+            found = {}
+            if "scores" in want:
+                found["scores"] = at_ends(self._scores) - self._price_of(batch)
+            if "overlap" in want:
+                found["overlap"] = self._overlap().expand(len(batch), -1, -1)
+            if "gate" in want and self.gate:
+                found["gate"] = _whole(self.gate(hidden[tree.stems.to(self.device)]))
+            return found
         if self.head == "score":
-            return {"scores" if self.channels else "score": at_ends(self._scores)}
+            return {"score": at_ends(self._scores)}
         at = before if self.head == "value" else slots
         return {self.head: spread(self._scores(hidden[at])[back])}
 
@@ -203,6 +218,16 @@ class Decoder:
         if self.channels:
             return scores
         return scores.squeeze(-1) if self.softness is None else soft_min(scores, softness=self.softness)
+
+    def _overlap(self) -> Tensor:
+        read = normalize(_whole(self._score_layer().weight), dim=-1)
+        return read @ read.T
+
+    def _price_of(self, batch: Batch) -> Tensor:
+        """What each channel is to lose of every response for its length (P K D), as the checkpoint says."""
+        prices = getattr(self._stock.config, "prefloop_length_prices", None) or [0.0] * len(self.channels)
+        lengths = (final(batch["mask"]) + 1) * present(batch["mask"])
+        return (lengths[..., None] * torch.tensor(prices)).to(self.device)
 
     def _score_layer(self) -> nn.Module:
         layer = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)

@@ -27,8 +27,8 @@ from ..folders import written_whole
 from ..recipe_models import Model
 from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
+from .beside import FILE, GATE, degree_head, gate, save_beside
 from .decoder import Decoder
-from .degree_head import degree_head, save_degree_head
 from .table import Table
 
 WHEELS = {
@@ -242,13 +242,16 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
     _told(stock, tokenizer, model, channels)
     beside = degree_head(stock, model.degrees, given) if model.degrees else None
+    weighing = gate(stock.score, model.gate, given) if channels and model.head == "score" else None
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)
     elif model.adapter is not None:
         stock = add_adapter(stock, model.adapter, model.head)
     elif not model.train:
         stock.requires_grad_(False)
-    return Decoder(stock, tokenizer, head=model.head, name=name, degree_head=beside)
+    if model.gate is not None:  # it learns to weigh channels that stay as they are
+        stock.requires_grad_(False)
+    return Decoder(stock, tokenizer, head=model.head, name=name, degree_head=beside, gate=weighing)
 
 
 def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> None:
@@ -309,8 +312,9 @@ def save(decoder: Decoder | Table, folder: Path) -> None:
         if decoder.model is not decoder.base:  # peft leaves out what the model under the adapter was told
             decoder.base.config.save_pretrained(scratch)
         decoder.tokenizer.save_pretrained(scratch)
-        if decoder.degree_head is not None:
-            save_degree_head(decoder.degree_head, scratch)
+        for head, file in ((decoder.degree_head, FILE), (decoder.gate, GATE)):
+            if head is not None:
+                save_beside(head, scratch, file)
 
 
 def save_alone(decoder: Decoder, folder: Path) -> None:

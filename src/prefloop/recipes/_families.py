@@ -9,7 +9,7 @@ from ..binding import Bound, bind
 from ..credit import rloo as leave_one_out
 from ..dials import Dial
 from ..objectives.policy import reinforce
-from ..recipe import Decoding, Draws, Family, Model, Optimiser, Recipe, Sample, Term
+from ..recipe import Decoding, Draws, Family, Head, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import model_score
 from ..select import best_and_worst
 from ..shaping import kl_in_reward, total_reward
@@ -211,6 +211,10 @@ def fitted(
     objective: Bound,
     channels: tuple[str, ...] = (),
     beside: Mapping[str, Model] | None = None,
+    reads: Head = "score",
+    gate: int | None = None,
+    derive: tuple[Bound, ...] = (),
+    also: tuple[Term, ...] = (),
     model: str = SMOLLM2,
     lr: float | Dial = 1e-5,
     head: float = 20.0,
@@ -218,17 +222,21 @@ def fitted(
     epochs: int = 1,
     ending: str | None = None,
 ) -> Recipe:
-    """A reward model with a new scalar head, or one of these channels, fitted to judged answers; tables `beside` it."""
+    """A reward model with a new scalar head, or one of these channels, fitted to judged answers; tables `beside` it.
+
+    reads: which head it is; `token_score` reads parts of answers. gate: as of a `Model`. also: further terms.
+    """
     return Recipe(
         name=name,
         family="reward",
         paper=paper,
         summary=summary,
         models={
-            "reward": Model(source=model, head="score", train=True, ending=ending, channels=channels),
+            "reward": Model(source=model, head=reads, train=True, ending=ending, channels=channels, gate=gate),
             **(beside or {}),
         },
-        objective=(Term(objective=objective),),
+        derive=derive,
+        objective=(Term(objective=objective), *also),
         optimiser=Optimiser(lr=lr, head=head),
         batch=batch,
         epochs=epochs,
