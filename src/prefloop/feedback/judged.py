@@ -12,6 +12,7 @@ from ..errors import DataError
 from ..recipe import Data, Form
 from ..text import Group
 from .files import Row, read_rows
+from .marked import HELPFUL, judged_steps, marked_spans, qa_marks, rated_attributes
 from .published import pandalm, qa_feedback
 from .shapes import LeftOut, Shape, lists, pairs, steps, thumbs
 from .store import Store
@@ -48,9 +49,20 @@ SHAPES = (
         form="rankings",
         read=qa_feedback,
     ),
+    Shape(name="judged steps", columns=("prompt", "steps|completions", "labels|ratings"), form="parts", read=judged_steps),
+    Shape(name="marks on an answer", columns=("prompt", "response", "spans"), form="parts", read=marked_spans),
+    Shape(
+        name="errors marked in QA-Feedback",
+        columns=("question", "passages", "prediction 1", "feedback"),
+        form="parts",
+        read=qa_marks,
+    ),
+    Shape(name="attributes", columns=("prompt", "response", HELPFUL), form="ratings", read=rated_attributes),
     Shape(name="PandaLM", columns=("instruction", "response1", "response2", "annotator1"), form="pairs", read=pandalm),
 )
-"""Every shape that is known; the first that fits is taken."""
+"""Every shape that is known; the first that fits is taken, of judged parts where those are asked for."""
+_MARKED = (marked_spans, qa_marks)
+"""What reads marks on text, and is told which of them count and where parts end."""
 _FORMS: dict[str, Form] = {
     "choices": "choices",
     "pairs": "pairs",
@@ -59,6 +71,7 @@ _FORMS: dict[str, Form] = {
     "rankings": "rankings",
     "ratings": "ratings",
     "corrections": "pairs",
+    "parts": "parts",
 }
 """The views of a feedback store that are judged answers, and the form each is in; `pairs` are the choices as pairs, and
 `comparisons` the same with ties."""
@@ -91,15 +104,16 @@ def read_judged(data: Data | str) -> Judged:
     """
     data = data if isinstance(data, Data) else Data(source=data)
     if is_store(data.source):
-        return _stored(data.source, data.split)
+        return _stored(data)
     rows = read_rows(data.source, split=data.split)
     if not rows:
         raise DataError(f"{data.source} has no rows.")
-    shape = shape_of(rows, data.source)
+    shape = shape_of(rows, data.source, form=data.form)
+    read = partial(shape.read, about=data.about, ends=data.ends) if shape.read in _MARKED else shape.read
     groups: list[Group] = []
     left: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
-        for found in shape.read(row):
+        for found in read(row):
             why = found.why if isinstance(found, LeftOut) else _useless(found, shape.form)
             if why is not None:
                 left[why].append(row.place)
@@ -111,14 +125,14 @@ def read_judged(data: Data | str) -> Judged:
     return Judged(groups=tuple(groups), form=shape.form, notes=notes)
 
 
-def shape_of(rows: Sequence[Row], source: str) -> Shape:
-    """The shape of these rows, told from all the columns they have.
+def shape_of(rows: Sequence[Row], source: str, *, form: Form | None = None) -> Shape:
+    """The shape of these rows, told from all the columns they have; one of judged parts where that is the `form`.
 
     Raises:
         DataError: none that is known; lists the known ones, and the columns.
     """
     columns = list(dict.fromkeys(str(name) for row in rows for name in row.values))
-    for shape in SHAPES:
+    for shape in sorted(SHAPES, key=lambda s: form == "parts" and s.form != form):
         if shape.fits(columns):
             return shape
     known = "\n".join(f"  {s.name}: {', '.join(c.replace('|', ' or ') for c in s.columns)}" for s in SHAPES)
@@ -134,7 +148,9 @@ def _useless(group: Group, form: Form) -> str | None:
         return "the prompt is empty"
     if not all(t.strip() for t in group.texts):
         return "an answer is empty"
-    if form != "thumbs" and len(group.texts) < 2:
+    if form == "parts" and not group.marks:
+        return "no part of the answer was judged"
+    if form not in ("thumbs", "parts") and not group.aspects and len(group.texts) < 2:
         return "there is one answer, and nothing to compare it with"
     if len(set(group.texts)) < len(group.texts):
         return "two answers are the same"
@@ -157,15 +173,16 @@ def is_store(source: str) -> bool:
         return handle.read(len(_SQLITE)) == _SQLITE
 
 
-def _stored(source: str, view: str | None) -> Judged:
+def _stored(data: Data) -> Judged:
     """What people said in a feedback store: the view that is asked for, or the only one that has something."""
+    source, view = data.source, data.split or ("parts" if data.form == "parts" else None)
     if view is not None and view not in _FORMS:
         raise DataError(
             f"the answers in {source} have no view `{view}` to learn from: take one of {', '.join(_FORMS)}."
         )
     with Store.open(source) as store:
         views = [view] if view is not None else [name for name in _FORMS if name not in ("pairs", "comparisons")]
-        found = {name: said for name in views if (said := store.view(name)) or said.left_out}
+        found = {name: said for name in views if (said := store.view(name, about=data.about, ends=data.ends)) or said.left_out}
     if not found:
         wanted = f" as {view}" if view else ""
         raise DataError(f"nobody has answered a question in {source} that could be learnt from{wanted}.")

@@ -32,10 +32,14 @@ def qa_feedback(row: Row) -> Iterator[Group | LeftOut]:
     if fitting != said:
         yield LeftOut(why="the comparisons fit no order")
         return
-    passages = "\n\n".join("\n".join(passage[1:]) for passage in given(row, "passages"))
-    asked = Message(role="user", content=f"{passages}\n\n{text(row, 'question')}")
     answers = tuple(Response(text=text(row, f"prediction {n}").strip()) for n in range(1, 5))
-    yield best_first(Group(prompt=Prompt(messages=(asked,)), responses=answers, labels=grades(above)))
+    yield best_first(Group(prompt=qa_prompt(row), responses=answers, labels=grades(above)))
+
+
+def qa_prompt(row: Row) -> Prompt:
+    """The passages of a QA-Feedback row, without their titles, and the question about them."""
+    passages = "\n\n".join("\n".join(passage[1:]) for passage in given(row, "passages"))
+    return Prompt(messages=(Message(role="user", content=f"{passages}\n\n{text(row, 'question')}"),))
 
 
 def pandalm(row: Row) -> Iterator[Group | LeftOut]:

@@ -57,7 +57,7 @@ def text(row: Row, *names: str) -> str:
     """The text in the first of these columns that the row has."""
     value = given(row, *names)
     if not isinstance(value, str):
-        raise _strange(row, names[0], value, "text")
+        raise strange(row, names[0], value, "text")
     return value
 
 
@@ -114,7 +114,7 @@ def thumbs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftO
 
 def lists(row: Row) -> Iterator[Group | LeftOut]:
     """`responses` with `scores`, with `ranks` (1 is the best), or best first."""
-    answers = [_answer(one, f"{row.place}, `responses`") for one in _list(row, "responses")]
+    answers = [_answer(one, f"{row.place}, `responses`") for one in listed(row, "responses")]
     leads = {lead for lead, _ in answers}
     if not answers or len(leads) > 1:
         yield LeftOut(why="the responses answer different prompts" if answers else "the list is empty")
@@ -161,6 +161,16 @@ def _prompt(row: Row, lead: tuple[Message, ...], column: str | None) -> Prompt |
 _OTHER_PROMPT = LeftOut(why="the answers follow another prompt than the row's")
 
 
+def prompted(row: Row) -> Prompt:
+    """The prompt in the column `prompt`: a text, or messages.
+
+    Raises:
+        DataError: it is neither.
+    """
+    said = given(row, "prompt")
+    return Prompt(text=said) if isinstance(said, str) else Prompt(messages=messages(said, f"{row.place}, the prompt"))
+
+
 def _target(row: Row) -> float | None:
     value = row.values.get("target")
     if value in (None, ""):
@@ -178,24 +188,29 @@ def _label(row: Row) -> float:
     known = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
     label = known.get(str(value).strip().lower())
     if label is None:
-        raise _strange(row, "label", value, "true or false, 1 or 0")
+        raise strange(row, "label", value, "true or false, 1 or 0")
     return label
 
 
-def _list(row: Row, name: str) -> list[Any]:
+def listed(row: Row, name: str) -> list[Any]:
+    """The list in a column.
+
+    Raises:
+        DataError: it is not there, or holds something else.
+    """
     value = given(row, name)
     if isinstance(value, str):  # a cell of a CSV file
         try:
             value = json.loads(value)
         except json.JSONDecodeError as error:
-            raise _strange(row, name, value, "a list, in a CSV cell as JSON") from error
+            raise strange(row, name, value, "a list, in a CSV cell as JSON") from error
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise _strange(row, name, value, "a list")
+        raise strange(row, name, value, "a list")
     return list(value)
 
 
 def _numbers(row: Row, name: str, count: int) -> list[float]:
-    found = [_number(row, name, value) for value in _list(row, name)]
+    found = [_number(row, name, value) for value in listed(row, name)]
     if len(found) != count:
         raise DataError(f"{row.place}: `{name}` has {len(found)} numbers for {count} responses: give one for each.")
     return found
@@ -207,9 +222,10 @@ def _number(row: Row, name: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise _strange(row, name, value, "a finite number")
+        raise strange(row, name, value, "a finite number")
     return number
 
 
-def _strange(row: Row, name: str, value: Any, wanted: str) -> DataError:
+def strange(row: Row, name: str, value: Any, wanted: str) -> DataError:
+    """The error about a column that holds something else than it should."""
     return DataError(f"{row.place}: `{name}` is {value!r:.80}; it takes {wanted}.")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, func, select
 
 from ..errors import DataError, PrefloopError
+from ..parts import SENTENCES
 from ..text import Answer, Question
 from .database import Database, insert_rows, lookup, one_at_a_time
 from .kinds import Asked, check_question, check_value, json_text
@@ -20,7 +21,7 @@ from .records import Event, Judgements, Note
 from .rows import Where, answer_row, event, group_rows, question_row, read_answers, read_questions
 from .schema import bring_up_to_date
 from .tables import EVENTS, GROUPS, NOTES, QUESTIONS, RESPONSES
-from .views import judgements, ratings, view_of
+from .views import judgements, parts, ratings, view_of
 
 Split = Literal["train", "held_out"]
 
@@ -151,11 +152,19 @@ class Store:
                 yield event(row)
 
     def view(
-        self, name: str, *, split: Split = "train", rounds: Collection[int] | None = None, axis: str | None = None
+        self,
+        name: str,
+        *,
+        split: Split = "train",
+        rounds: Collection[int] | None = None,
+        axis: str | None = None,
+        about: Sequence[str] = (),
+        ends: str = SENTENCES,
     ) -> Judgements:
         """A training set of `views.VIEWS`; its `left_out` counts what nothing could be learnt from, by reason.
 
-        `axis` is one of the axes of ratings; without it the label is the mean over them.
+        `axis` is one of the axes of ratings; without it the label is the mean over them. `about` and `ends` are the
+        types of errors that count and where parts end, of `parts`.
 
         Raises:
             DataError: there is no such view.
@@ -163,6 +172,8 @@ class Store:
         views = view_of(name)
         if axis is not None:
             views = {"rating": partial(ratings, axis=axis)}
+        if name == "parts":
+            views = {"spans": partial(parts, about=about, ends=ends)}
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)
