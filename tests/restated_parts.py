@@ -1,4 +1,4 @@
-"""The losses on attributes, parts and lengths, and the weight of an edit, again in plain Python, as in `restated.py`."""
+"""Losses on attributes, parts and lengths, and the weight of an edit, again in plain Python, as in `restated.py`."""
 
 import math
 import statistics

@@ -49,7 +49,9 @@ SHAPES = (
         form="rankings",
         read=qa_feedback,
     ),
-    Shape(name="judged steps", columns=("prompt", "steps|completions", "labels|ratings"), form="parts", read=judged_steps),
+    Shape(
+        name="judged steps", columns=("prompt", "steps|completions", "labels|ratings"), form="parts", read=judged_steps
+    ),
     Shape(name="marks on an answer", columns=("prompt", "response", "spans"), form="parts", read=marked_spans),
     Shape(
         name="errors marked in QA-Feedback",
@@ -182,7 +184,11 @@ def _stored(data: Data) -> Judged:
         )
     with Store.open(source) as store:
         views = [view] if view is not None else [name for name in _FORMS if name not in ("pairs", "comparisons")]
-        found = {name: said for name in views if (said := store.view(name, about=data.about, ends=data.ends)) or said.left_out}
+        found = {
+            name: said
+            for name in views
+            if (said := store.view(name, about=data.about, ends=data.ends)) or said.left_out
+        }
     if not found:
         wanted = f" as {view}" if view else ""
         raise DataError(f"nobody has answered a question in {source} that could be learnt from{wanted}.")

@@ -122,7 +122,7 @@ def _stretches(
         if not isinstance(span, Mapping) or not all(isinstance(span.get(n), int) for n in ("start", "end")):
             raise strange(row, "spans", span, f'objects such as {{"start": 3, "end": 9, "{kind}": "untrue"}}')
         begin, end = span["start"] - before, span["end"] - before
-        if not (begin < end and 0 < end and begin < len(answer)):
+        if not (begin < end and end > 0 and begin < len(answer)):
             raise DataError(
                 f"{row.place}: an error is marked from character {span['start']} to {span['end']}, and the answer has "
                 f"{len(answer) + before}."

@@ -200,14 +200,12 @@ class Decoder:
                 found |= {n: spread(v[back]) for n, v in zip(("logp", "entropy"), own, strict=True) if n in want}
             return found
         if self.head == "score" and self.channels:
-            found = {}
-            if "scores" in want:
-                found["scores"] = at_ends(self._scores) - self._price_of(batch)
-            if "overlap" in want:
-                found["overlap"] = self._overlap().expand(len(batch), -1, -1)
-            if "gate" in want and self.gate:
-                found["gate"] = _whole(self.gate(hidden[tree.stems.to(self.device)]))
-            return found
+            named: dict[str, Callable[[], Tensor]] = {
+                "scores": lambda: at_ends(self._scores) - self._price_of(batch),
+                "overlap": lambda: self._overlap().expand(len(batch), -1, -1),
+                "gate": lambda: self._gated(hidden[tree.stems.to(self.device)]),
+            }
+            return {name: named[name]() for name in want}
         if self.head == "score":
             return {"score": at_ends(self._scores)}
         at = before if self.head == "value" else slots
@@ -219,8 +217,15 @@ class Decoder:
             return scores
         return scores.squeeze(-1) if self.softness is None else soft_min(scores, softness=self.softness)
 
+    def _gated(self, hidden: Tensor) -> Tensor:
+        if self.gate is None:
+            raise ModelError(f"{self.name} has no gate.")
+        weights: Tensor = self.gate(hidden)
+        return _whole(weights)
+
     def _overlap(self) -> Tensor:
-        read = normalize(_whole(self._score_layer().weight), dim=-1)
+        weight: Tensor = next(iter(self._score_layer().parameters()))
+        read = normalize(_whole(weight), dim=-1)
         return read @ read.T
 
     def _price_of(self, batch: Batch) -> Tensor:

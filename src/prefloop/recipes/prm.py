@@ -11,7 +11,7 @@ from ._families import Fitted, fitted
 
 
 def prm(*, neutral: float = 1.0, **common: Unpack[Fitted]) -> Recipe:
-    """Fit a model to whether each step of an answer is right; a neutral step counts as right, with `neutral` 0 as wrong.
+    """Fit a model to whether each step of an answer is right; with `neutral` 1 a neutral one is, with 0 it is not.
 
     It pays steps as `prm-rl` has it, and ranks answers by `scoring.steps.solution_score`.
     """

@@ -1,7 +1,8 @@
 """Rewards for parts of a response: a frozen model's score of every step, sentence or span, paid where the part ends.
 
-Where a part ends is a convention of the text (`parts.py`). What is left after the last end is the last part; it ends with
-the last token of the response, the end token if there is one. A part is paid at the token that completes its text, however it was tokenized.
+Where a part ends is a convention of the text (`parts.py`). What is left after the last end is the last part; it ends
+with the last token of the response, the end token if there is one. A part is paid at the token that completes its text,
+however it was tokenized.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..parts import WHOLE as WHOLE
 from ..parts import parts_of as parts_of
 from ..text import Group, Response
 from .model import AT_ONCE
+
 
 @torch.no_grad()
 def span_score(
@@ -49,11 +51,20 @@ def span_score(
         return torch.stack([span_score(groups, model=m, ends=e) for m, e in zip(model, each, strict=True)], -1)
     if not isinstance(ends, str):
         raise RewardError(f"`span_score` has one model and several `ends`, {ends}: give one.")
+    return torch.where(span_ends(groups, model.tokenizer, ends=ends), token_scores(groups, model), 0.0)
+
+
+@torch.no_grad()
+def token_scores(groups: Sequence[Group], model: Decoder) -> Tensor:
+    """What a model with a `token_score` head says at every token (P K T).
+
+    Raises:
+        RewardError: it reads other tokens than the policy's.
+    """
     in_its_tokens(groups, model)
     batch = assemble(groups)
     parts = [model.outputs(batch.rows(a, b), {"token_score"})["token_score"] for a, b in batch.split(AT_ONCE)]
-    scores = torch.cat(parts).cpu()
-    return torch.where(span_ends(groups, model.tokenizer, ends=ends), scores, 0.0)
+    return torch.cat(parts).cpu()
 
 
 def in_its_tokens(groups: Sequence[Group], model: Decoder) -> None:

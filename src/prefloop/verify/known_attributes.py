@@ -36,7 +36,7 @@ def helpsteer2() -> Known:
     aspect = torch.cat([truth + off, torch.where(both, truth - off, torch.nan)]).unsqueeze(1)
 
     def distance(recipe: Recipe) -> float:
-        found = from_population(recipe, ALONE.repeat(2, 1), beside={"aspect": aspect}, **even(2 * len(ANSWERS)))
+        found = from_population(recipe, ALONE.repeat(2, 1), even(2 * len(ANSWERS)), beside={"aspect": aspect})
         return float((found["reward"].table[0].detach() - truth).abs().max())
 
     return Known(
@@ -46,9 +46,9 @@ def helpsteer2() -> Known:
     )
 
 
-def even(rows: int) -> dict[str, Tensor]:
+def even(rows: int) -> Tensor:
     """Every row as probable."""
-    return {"probability": torch.full((rows,), 1 / rows)}
+    return torch.full((rows,), 1 / rows)
 
 
 def armorm() -> Known:
@@ -117,8 +117,9 @@ def likeliest(pairs: Tensor, weight: Tensor) -> Tensor:
         return (weight * softplus(-apart(score, pairs))).sum() + score.mean().square()
 
     for _ in range(30):
-        slope = torch.autograd.functional.jacobian(loss, score)
-        score = score - torch.linalg.solve(torch.autograd.functional.hessian(loss, score), slope)
+        slope = torch.autograd.functional.jacobian(loss, score)  # type: ignore[no-untyped-call]
+        curve = torch.autograd.functional.hessian(loss, score)  # type: ignore[no-untyped-call]
+        score = score - torch.linalg.solve(curve, slope)
     return score
 
 
@@ -130,7 +131,7 @@ def edits() -> Known:
     weight = changed_share(ANSWERS[pairs], torch.ones(*pairs.shape, LENGTH)).double()
 
     def distance(recipe: Recipe) -> float:
-        found = from_population(recipe, pairs, **even(len(pairs)))["reward"].table[0].detach()
+        found = from_population(recipe, pairs, even(len(pairs)))["reward"].table[0].detach()
         return total_variation(found.softmax(-1), likeliest(pairs, weight).softmax(-1))
 
     return Known(
