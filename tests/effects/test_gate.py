@@ -97,9 +97,7 @@ def test_what_the_channels_add_is_the_score(folder):
 
 def test_decorrelated_channels_say_nothing_of_length(folder, tmp_path):
     reward = loaded(folder)
-    words = ["", "the", "boats", "lay", "in", "the", "harbour", "and", "the", "rain", "had", "gone", "home", "again"][
-        1:
-    ]
+    words = ["the", "boats", "lay", "in", "the", "harbour", "and", "the", "rain", "had", "gone", "home", "again"]
     answers = [tuple(Response(text=" " + " ".join(words[n:m])) for m in (n + 3, 13)) for n in range(9)]
     reference = [Group(prompt=Prompt(text=f"One {n}"), responses=two) for n, two in enumerate(answers)]
     longs = [[len(r.ids) for r in g.responses] for g in in_tokens(reference, reward)]
