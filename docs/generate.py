@@ -76,6 +76,11 @@ RANGES = {
     "decay": "0 to 1",
     "every": "1 and up",
     "softness": "above 0",
+    "begin": "above 0, below 1/2",
+    "grades": "2 and up",
+    "planes": "1 and up",
+    "liked": "above 0",
+    "disliked": "above 0",
 }
 """The ranges of knobs that the formulas of several methods share."""
 

@@ -12,8 +12,8 @@ from prefloop.verify.known_likelihoods import CASES
 @pytest.mark.parametrize(
     ("name", "knobs"),
     [
-        ("bradley-terry-margin", {"most": 1.0}),
-        ("bradley-terry-margin", {"most": 1.5, "grades": 8}),
+        ("bradley-terry-margin", {"most": 2.5}),
+        ("bradley-terry-margin", {"most": 3.0, "grades": 8}),
         ("bradley-terry-smooth", {"smoothing": 0.09}),
         ("known-flips", {"flips": 0.15}),
         ("p-love", {"liked": 3.0, "disliked": 0.6}),

@@ -35,7 +35,7 @@ def off(networks: dict[str, Any], *others: tuple[Any, Any]) -> float:
     return max(total_variation(score.softmax(-1), REWARD.softmax(-1)), *further, 0.0)
 
 
-def margin(most: float = 1.5, grades: int = 4) -> Known:
+def margin(most: float = 3.0, grades: int = 4) -> Known:
     """With odds u of the reward and M of the margin, the loss of both orders is lowest where people's odds are this:
 
     p / (1 - p) = u (M + u) / (1 + u M)
