@@ -17,7 +17,7 @@ def taste(*shape):
 
 
 def from_ratings(seed, unrated):
-    """Ratings of three attributes with noise of variance 1/2, of which the loss is the likelihood; a third is unrated."""
+    """Ratings of three attributes with a noise of variance 1/2, whose likelihood the loss is; a third is unrated."""
     draw, truth = source(seed), taste(4, 3)
     x = features(draw, N, 1, 4)
     said = x @ truth + 0.5**0.5 * features(draw, N, 1, 3)
