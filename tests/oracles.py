@@ -8,6 +8,7 @@ import torch
 
 import restated
 import restated_likelihoods
+import restated_parts
 import restated_rewards
 import restated_sure
 from prefloop import baselines, credit, select
@@ -15,6 +16,7 @@ from prefloop.binding import Bound, bind
 from prefloop.errors import RecipeError
 from prefloop.objectives import (
     anchored,
+    attributes,
     calibration,
     critic,
     cycles,
@@ -23,11 +25,13 @@ from prefloop.objectives import (
     divergences,
     flips,
     imitation,
+    lengths,
     lists,
     margins,
     members,
     mixtures,
     pairs,
+    parts,
     penalties,
     personal,
     policy,
@@ -134,6 +138,12 @@ PURE_FUNCTIONS = {
     mixtures.prompt_mixture: ({},),
     personal.personal_preference: ({},),
     personal.latent_preference: ({}, {"price": 0.7}),
+    attributes.attributes: ({},),
+    attributes.gated_bradley_terry: ({},),
+    parts.parts_told: ({}, {"neutral": 0.0}),
+    lengths.summed_bradley_terry: ({},),
+    lengths.length_correlation: ({},),
+    lengths.channels_apart: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
     policy.dual_clip: ({}, {"low": 0.1, "high": 0.4, "most": 1.2}),
     policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
@@ -179,7 +189,14 @@ FOURFOLD = {robust.doubly_robust.__name__, robust.doubly_robust_reward.__name__}
 PAIRED = {f.__name__ for f in PURE_FUNCTIONS if Bound(f).pairwise}
 WHOLE_BATCH = {
     f.__name__
-    for f in (*OF_THE_WHOLE_BATCH, credit.batch_mean, credit.mismatched_kl, credit.midpoint, select.turned_by_vote)
+    for f in (
+        *OF_THE_WHOLE_BATCH,
+        credit.batch_mean,
+        credit.mismatched_kl,
+        credit.midpoint,
+        lengths.length_correlation,
+        select.turned_by_vote,
+    )
 }
 LEARNT = {"scores", "numbers", "traits"}
 """What models of several numbers give."""
@@ -197,7 +214,7 @@ COMPARES_SIBLINGS = {
     for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
-RESTATED = (restated, restated_rewards, restated_likelihoods, restated_sure)
+RESTATED = (restated, restated_rewards, restated_likelihoods, restated_parts, restated_sure)
 
 
 def inputs(function):
@@ -250,6 +267,10 @@ def batch(seed, *, k):
     def normal(*shape, mean=0.0, scale=0.5):
         return mean + scale * torch.randn(shape, generator=source, dtype=torch.float64)
 
+    def sometimes(x, share):
+        """NaN elsewhere."""
+        return torch.where(torch.rand(x.shape, generator=source) < share, x, torch.nan)
+
     p, t = 5, 6
     mask = torch.randint(0, 2, (p, k, t), generator=source)
     mask[..., 1] = 1
@@ -297,6 +318,10 @@ def batch(seed, *, k):
         "numbers": normal(p, 3),
         "traits": normal(p, 3, scale=1.0),
         "tied": torch.tensor([0, 1, 1, 0, 1])[torch.randperm(p, generator=source)],
+        "aspect": sometimes(normal(p, k, 5), 0.6),
+        "gate": normal(p, 5).softmax(-1),
+        "overlap": normal(p, 3, 3),
+        "token_label": sometimes(torch.randint(0, 3, (p, k, t), generator=source).double() / 2, 0.5),
         "liked_share": 0.1 + 0.8 * torch.rand(p, generator=source, dtype=torch.float64),
     }
 

@@ -1,6 +1,18 @@
 """The pure functions of what is paid and of how far to trust it, with the knobs they are tried with."""
 
-from prefloop.shaping import advantages, channels, endings, kl, references, siblings, spread, tokens, transforms, votes
+from prefloop.shaping import (
+    advantages,
+    channels,
+    edits,
+    endings,
+    kl,
+    references,
+    siblings,
+    spread,
+    tokens,
+    transforms,
+    votes,
+)
 
 PAID = {
     transforms.centred: ({},),
@@ -49,6 +61,7 @@ PAID = {
     advantages.masked_importance: ({}, {"low": 0.9, "high": 1.3}, {"low": 1.0, "high": 1.0}),
     advantages.response_truncated_importance: ({}, {"cap": 1.3}),
     advantages.response_masked_importance: ({}, {"low": 0.9, "high": 1.3}, {"low": 1.0, "high": 1.0}),
+    edits.changed_share: ({}, {"least": 0.6}),
     endings.length_priced: ({}, {"price": 0.7, "free": 2}),
     endings.overlong: ({"longest": 3, "margin": 2}, {"longest": 1, "margin": 1}, {"longest": 4, "margin": 4}),
     endings.unfinished_priced: ({}, {"price": 0.7}),

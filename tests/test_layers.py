@@ -54,7 +54,7 @@ LAYERS = (
     {"objectives", "shaping", "credit", "baselines", "select", "statistics"},
     {"binding"},
     {"fields"},
-    {"ops", "dials"},
+    {"ops", "dials", "parts"},
     {"names", "text", "errors"},
 )
 """From the top down. What stands in one layer does not know of its neighbours."""

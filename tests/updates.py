@@ -11,6 +11,7 @@ import tiny
 from prefloop.dials import After
 from prefloop.learning.local import LocalLearner
 from prefloop.learning.update import Dials, derived, loss, with_frozen
+from prefloop.models.beside import Gate
 from prefloop.models.decoder import Decoder
 from prefloop.models.members import Members, add_members
 from prefloop.models.table import Table
@@ -35,8 +36,11 @@ SHARED = {
 """How many there are of what a loss is divided by."""
 
 
-def decoder(role, head, seed, dtype=torch.float64, degrees=None, channels=(), adapter=None):
-    """A random decoder with this head, and one that tells so many degrees apart; or a table of these channels."""
+def decoder(role, head, seed, dtype=torch.float64, degrees=None, channels=(), adapter=None, gate=None):
+    """A random decoder with this head, and small ones that tell so many degrees apart, or weigh channels.
+
+    Or a table of these channels.
+    """
     if head in TABLES:
         table = Table(channels, apart=head == "traits").to(dtype)
         table.know(["ada", "ben"])
@@ -51,7 +55,14 @@ def decoder(role, head, seed, dtype=torch.float64, degrees=None, channels=(), ad
     model = tiny.network("llama", head=head, dtype=dtype, seed=seed, labels=len(channels) or 1)
     model.config.prefloop_channels = list(channels)
     beside = torch.nn.Linear(model.config.hidden_size, degrees, dtype=dtype) if degrees else None
-    return Decoder(model, tiny.tokenizer(), head=head, name=role, degree_head=beside)
+    weighing = None
+    if gate:
+        model.requires_grad_(False)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            weighing = Gate(hidden=model.config.hidden_size, width=gate, channels=len(channels)).to(dtype)
+            torch.nn.init.normal_(weighing.last.weight)
+    return Decoder(model, tiny.tokenizer(), head=head, name=role, degree_head=beside, gate=weighing)
 
 
 lasting = cache(decoder)
@@ -64,7 +75,7 @@ def networks(recipe, of=decoder):
     roles = (*needs.outputs, *needs.frozen, *needs.beside)
     declared = [(seed, r, model) for seed, (r, model) in enumerate(recipe.models.items()) if r in roles]
     several = {
-        seed: {"channels": model.channels, "adapter": model.adapter} if model.channels else {}
+        seed: {"channels": model.channels, "adapter": model.adapter, "gate": model.gate} if model.channels else {}
         for seed, _, model in declared
     }
     return {r: of(r, model.head, seed, degrees=model.degrees, **several[seed]) for seed, r, model in declared}
@@ -90,7 +101,8 @@ def make(recipe):
     channels = next((b.knobs["weights"] for b in recipe.derive if b.function in (weighted_spans, spread_reward)), ())
     paid = torch.randn(*likelier.shape, *([len(channels)] if channels else []), generator=source, dtype=torch.float64)
     several = [reward, -reward] if of_groups else [reward, reward.flip(1), reward.abs()] if voted(recipe) else []
-    return batch.having(
+    given = {**batch.tensors, **said_of(batch, source)}
+    return replace(batch, tensors=given).having(
         reward=torch.stack(several, -1) if several else reward,
         **({"token_reward": paid} if "token_reward" in recipe.score else {}),
         baseline=reward.mean(1),
@@ -106,6 +118,15 @@ def make(recipe):
         mismatched_logp=likelier,
         ref_mismatched_logp=torch.zeros_like(likelier),
     )
+
+
+def said_of(batch, source):
+    """Ratings of some attributes of some answers, and judgements of some of the chosen tokens."""
+    there = (batch.lengths > 0)[..., None] & (torch.rand(*batch.lengths.shape, 5, generator=source) < 0.7)
+    aspect = torch.randn(there.shape, generator=source, dtype=torch.float64)
+    chosen = batch["mask"].bool() & (torch.rand(batch["mask"].shape, generator=source) < 0.6)
+    label = torch.randint(0, 3, chosen.shape, generator=source).double() / 2
+    return {"aspect": torch.where(there, aspect, torch.nan), "token_label": torch.where(chosen, label, torch.nan)}
 
 
 def learner_for(recipe, models, tokens):

@@ -11,6 +11,8 @@ _MODELS = {
     **dict.fromkeys(("value", "old_value"), _CRITIC),
     "score": '"reward model": Model(source="...", head="score", train=True)',
     "scores": '"reward model": Model(source="...", head="score", channels=("true", "kind"), train=True)',
+    "gate": '"reward model": Model(source="...", head="score", channels=("true", "kind"), gate=64, train=True)',
+    "overlap": '"reward model": Model(source="...", head="score", channels=("quality", "length"), train=True)',
     "token_score": '"reward model": Model(source="...", head="token_score", train=True)',
     **{t: f'"{t}": Model(head="{t}", channels=("tie",), train=True)' for t in ("traits", "numbers")},
 }

@@ -60,6 +60,13 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("scores", "P K D", "reward model", "each channel of a reward model for the whole response, differentiable"),
     ("features", "P K D", "reward model", "the hidden state a score is read from, at the end of the response"),
     ("diversity", "P", "reward model", "how far a model's adapters point apart, the same for every row"),
+    ("gate", "P D", "reward model", "how much each channel counts after this prompt; they add up to 1, differentiable"),
+    (
+        "overlap",
+        "P D D",
+        "reward model",
+        "cosines of what two channels read the hidden state by, the same for every row",
+    ),
     ("traits", "P D", "table", "numbers learnt about whoever judged the row, differentiable"),
     ("numbers", "P D", "table", "numbers learnt beside the models, the same for every row, differentiable"),
     ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),

@@ -13,6 +13,7 @@ from typing import Literal
 from .binding import Bound
 from .dials import Dial
 from .errors import RecipeError
+from .parts import SENTENCES
 from .recipe_models import Critics as Critics
 from .recipe_models import Follows as Follows
 from .recipe_models import Head as Head
@@ -180,8 +181,9 @@ class Optimiser:
     tokens: int = 4096
 
 
-Form = Literal["pairs", "thumbs", "rankings", "ratings", "choices"]
-"""What people said of answers: which of two is better; liked or not; from best to worst; a number; the best of some."""
+Form = Literal["pairs", "thumbs", "rankings", "ratings", "choices", "parts"]
+"""What people said of answers: which of two is better; liked or not; from best to worst; a number; the best of some;
+or which of their parts are right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +193,8 @@ class Data:
     source: a .json, .jsonl, .jsonl.gz, .csv or .parquet file, a folder of them, a feedback store, or the id of a data
     set on the Hugging Face hub. split: which part of a folder or of such a data set, or which view of a store's
     answers, such as `rankings`. form: turn them into this form, also where something is lost on the way; without it
-    they are only turned where nothing is.
+    they are only turned where nothing is. about: of marks that people put on answers, the types that count as errors;
+    without it all do. ends: where the parts end that are right or wrong by the marks in them, as `prefloop.parts`.
 
     >>> Data(source="ratings.jsonl", form="pairs").split is None
     True
@@ -200,6 +203,8 @@ class Data:
     source: str
     split: str | None = None
     form: Form | None = None
+    about: tuple[str, ...] = ()
+    ends: str = SENTENCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
     "numbers": ("numbers",),
 }
 """The tensors a model with this head gives."""
+OF_CHANNELS = ("scores", "features", "overlap")
+"""Those that a `score` head gives in place of its own where it has channels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,9 @@ class Model:
     where it has more than one. channels: the names of the numbers that a `score` head gives in place of one (`scores`):
     aspects, the members of an ensemble, or parts of a distribution; of a table, the names of its numbers. start:
     what a new head begins with: 0, or random numbers, by which the members of an ensemble stay apart where no data
-    tells them what to say.
+    tells them what to say. gate: how wide a second, small network of a trained model with channels is, which reads the
+    end of the prompt and says how much each channel counts there (`gate`); the model itself stays as it is. It lies
+    beside the checkpoint, and is read from there by a model that is not trained.
 
     The heads `traits` and `numbers` are no language models but tables, learnt from 0 and without a `source`: so many
     numbers for everybody who judged, with a row for people it does not know, or the same for all.
@@ -120,15 +124,22 @@ class Model:
     critics: Critics | None = None
     channels: tuple[str, ...] = ()
     start: Literal["zero", "random"] = "zero"
+    gate: int | None = None
 
     def __post_init__(self) -> None:
         at_least(2, degrees=self.degrees)
+        at_least(1, gate=self.gate)
         if self.follows is not None and (self.train or self.head != "lm"):
             raise RecipeError(
                 f"a model from `{self.source}` is to follow another and is no frozen language model: leave out "
                 '`follows`, or say train=False, head="lm".'
             )
         self._check_channels()
+        if self.gate is not None and not (self.train and self.head == "score" and len(self.channels) > 1):
+            raise RecipeError(
+                f"a model from `{self.source}` has a `gate`, which is trained to weigh the channels of a reward model: "
+                'leave it out, or say train=True, head="score", channels=("true", "kind").'
+            )
         if self.critics is not None and self.head != "value":
             raise RecipeError(f"a model from `{self.source}` has `critics` and the head `{self.head}`: leave them out.")
         if self.degrees is not None and not (self.train and self.head == "lm"):
@@ -171,9 +182,9 @@ class Model:
     @property
     def gives(self) -> tuple[str, ...]:
         """The tensors it gives: those of its head, and of its second one where it has that."""
-        given = ("scores", "features") if self.head == "score" and self.channels else GIVEN_BY_HEAD[self.head]
+        given = OF_CHANNELS if self.head == "score" and self.channels else GIVEN_BY_HEAD[self.head]
         given = ("scores", "diversity") if self.members > 1 else given
-        return (*given, *(("degree_logits",) if self.degrees else ()))
+        return (*given, *(("degree_logits",) if self.degrees else ()), *(("gate",) if self.gate else ()))
 
 
 def at_least(lowest: int, **numbers: float | None) -> None:

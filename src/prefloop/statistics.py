@@ -130,6 +130,23 @@ def paired_bootstrap(
     return bootstrap_mean(gain.tolist(), clusters=clusters, n=n, seed=seed, confidence=confidence)
 
 
+def spearman(x: Sequence[float], y: Sequence[float]) -> float:
+    """The correlation of the ranks of two sequences, equals sharing the mean of theirs; 0 where one is constant.
+
+    >>> round(spearman([1.0, 2.0, 9.0], [0.1, 0.1, 0.7]), 4)
+    0.866
+    """
+    a, b = (_ranks(np.asarray(values, dtype=np.float64)) for values in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    spread = math.sqrt((a @ a) * (b @ b))
+    return float(a @ b) / spread if spread else 0.0
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (count.cumsum() - (count - 1) / 2)[place]
+
+
 def best_of_n_kl(n: int) -> float:
     """KL divergence, in nats, of the best of `n` samples from the distribution they were sampled from.
 

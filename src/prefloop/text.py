@@ -72,6 +72,8 @@ class Response:
 class Mark:
     """What was said of a part of a response, such as a step or a sentence: the part that ends before character `end`.
 
+    An end beyond the text is that of the response itself, with its end token if it has one.
+
     >>> Mark(response=0, end=4, value=1.0).value
     1.0
     """

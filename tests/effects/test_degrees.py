@@ -18,7 +18,7 @@ from prefloop.loops.degrees import degree, with_degrees
 from prefloop.loops.networks import load_networks
 from prefloop.loops.optimise import optimise
 from prefloop.loops.run import run
-from prefloop.models.degree_head import FILE
+from prefloop.models.beside import FILE
 from prefloop.models.encode import for_model
 from prefloop.models.load import load, save
 from prefloop.objectives.margins import odpo

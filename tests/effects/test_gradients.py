@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import pad
 
 from prefloop import recipes
+from prefloop.names import of_tokens
 from updates import furthest, gradients, make, shares
 
 FITTING = {
@@ -22,6 +23,7 @@ ACROSS = {
     "fine-grained-rlhf": "whiten_advantage",
     "kto": "mismatched_kl",
     "maxmin": "worst_group",
+    "odin": "length_correlation",
     "pf-ppo": "whiten_advantage",
     "ppo": "whiten_advantage",
     "ppo-max": "whiten_advantage",
@@ -84,11 +86,10 @@ def test_more_padding_does_not_change_the_gradient(recipe, batch, whole):
     answers = int(batch.lengths.shape[1] > 2)
 
     def roomier(name, x):
-        nothing = {"ids": 7, "degree": -1}.get(name, 0)
-        if name == "reward" and x.dim() > 2:  # of several reward models, and of no token
-            return pad(x, (0, 0, 0, answers))
-        channels = (0, 0) * (x.dim() - 3)
-        return pad(x, (*channels, 0, 5, 0, answers) if x.dim() > 2 else (0, answers), value=nothing)
+        nothing = {"ids": 7, "degree": -1, "aspect": torch.nan, "token_label": torch.nan}.get(name, 0)
+        tokens = (0, 5) if of_tokens(name) else ()
+        channels = (0, 0) * (x.dim() - 2 - len(tokens) // 2)
+        return pad(x, (*channels, *tokens, 0, answers), value=nothing)
 
     room = {n: roomier(n, t) for n, t in batch.tensors.items() if t.dim() > 1}
     wider = replace(batch, lengths=pad(batch.lengths, (0, answers))).having(**room)
@@ -100,12 +101,13 @@ def test_prompts_packed_alone_add_up_unless_the_method_compares_across_them(name
     parts = list(zip(shares(recipe, batch), alone, strict=True))
     total = {n: sum(share * gradient[n] for share, gradient in parts) for n in whole}
     assert (furthest(total, whole) < NEAR) == (name not in ACROSS)
-    assert ACROSS.get(name) in (None, *(bound.name for bound in recipe.derive))
+    pieces = (*recipe.derive, *(term.objective for term in recipe.objective))
+    assert ACROSS.get(name) in (None, *(bound.name for bound in pieces))
 
 
 def test_the_tokens_of_a_hole_are_read_and_not_learnt(recipe, batch, whole):
     """The same answers with every token learnt have another gradient, so the mask is seen."""
     exists = torch.arange(batch["ids"].shape[-1]) < batch.lengths[..., None]
     without_holes = gradients(recipe, batch.having(mask=exists.long()))
-    # a reward model's score is read at the last token all the same
-    assert (furthest(without_holes, whole) > NEAR) == (recipe.family != "reward")
+    # a reward model's score is read at the last token all the same; a length is that of what was chosen
+    assert (furthest(without_holes, whole) > NEAR) == (recipe.family != "reward" or recipe.name == "odin")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import DataError
 from ..recipe import Data, Form
 from ..text import Group
 from .files import read_rows
-from .known_shapes import shape_of
+from .known_shapes import MARKED, shape_of
 from .shapes import LeftOut
 from .store import Store
 
@@ -23,6 +24,7 @@ _FORMS: dict[str, Form] = {
     "rankings": "rankings",
     "ratings": "ratings",
     "corrections": "pairs",
+    "parts": "parts",
 }
 """The views of a feedback store that are judged answers, and the form each is in; `pairs` are the choices as pairs, and
 `comparisons` the same with ties."""
@@ -56,16 +58,17 @@ def read_judged(data: Data | str) -> Judged:
     """
     data = data if isinstance(data, Data) else Data(source=data)
     if is_store(data.source):
-        return _stored(data.source, data.split)
+        return _stored(data)
     rows = read_rows(data.source, split=data.split)
     if not rows:
         raise DataError(f"{data.source} has no rows.")
     columns = dict.fromkeys(str(name) for row in rows for name in row.values)
-    shape = shape_of(columns, data.source)
+    shape = shape_of(columns, data.source, form=data.form)
+    read = partial(shape.read, about=data.about, ends=data.ends) if shape.read in MARKED else shape.read
     groups: list[Group] = []
     left: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows:
-        for found in shape.read(row):
+        for found in read(row):
             why = found.why if isinstance(found, LeftOut) else _useless(found, shape.form)
             if why is not None:
                 left[why].append(row.place)
@@ -83,7 +86,9 @@ def _useless(group: Group, form: Form) -> str | None:
         return "the prompt is empty"
     if not all(t.strip() for t in group.texts):
         return "an answer is empty"
-    if form != "thumbs" and len(group.texts) < 2:
+    if form == "parts" and not group.marks:
+        return "no part of the answer was judged"
+    if form not in ("thumbs", "parts") and not group.aspects and len(group.texts) < 2:
         return "there is one answer, and nothing to compare it with"
     if len(set(group.texts)) < len(group.texts):
         return "two answers are the same"
@@ -106,15 +111,20 @@ def is_store(source: str) -> bool:
         return handle.read(len(_SQLITE)) == _SQLITE
 
 
-def _stored(source: str, view: str | None) -> Judged:
+def _stored(data: Data) -> Judged:
     """What people said in a feedback store: the view that is asked for, or the only one that has something."""
+    source, view = data.source, data.split or ("parts" if data.form == "parts" else None)
     if view is not None and view not in _FORMS:
         raise DataError(
             f"the answers in {source} have no view `{view}` to learn from: take one of {', '.join(_FORMS)}."
         )
     with Store.open(source) as store:
         views = [view] if view is not None else [name for name in _FORMS if name not in ("pairs", "comparisons")]
-        found = {name: said for name in views if (said := store.view(name)) or said.left_out}
+        found = {
+            name: said
+            for name in views
+            if (said := store.view(name, about=data.about, ends=data.ends)) or said.left_out
+        }
     if not found:
         wanted = f" as {view}" if view else ""
         raise DataError(f"nobody has answered a question in {source} that could be learnt from{wanted}.")

@@ -350,7 +350,7 @@ KINDS: Mapping[str, QuestionKind] = {
             takes='a list, empty where nothing is wrong: [{"response": 0, "start": 3, "end": 9, "type": "untrue"}], '
             "offsets in characters (Unicode code points) of the text, perhaps with a `note`",
             draw="spans",
-            becomes="marks on the text, with the answers; not a training set yet",
+            becomes="parts: which sentences, or parts of them, are free of these errors",
             responses=(1, math.inf),
             options={"types": None},
             check=_spans,

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from functools import partial
 
 from ..errors import DataError
+from ..recipe import Form
+from .marked import HELPFUL, judged_steps, marked_spans, qa_marks, rated_attributes
 from .published import pandalm, qa_feedback
 from .shapes import Shape, lists, pairs, steps, thumbs
 
@@ -50,13 +52,26 @@ SHAPES = (
         form="rankings",
         read=qa_feedback,
     ),
+    Shape(
+        name="judged steps", columns=("prompt", "steps|completions", "labels|ratings"), form="parts", read=judged_steps
+    ),
+    Shape(name="marks on an answer", columns=("prompt", "response", "spans"), form="parts", read=marked_spans),
+    Shape(
+        name="errors marked in QA-Feedback",
+        columns=("question", "passages", "prediction 1", "feedback"),
+        form="parts",
+        read=qa_marks,
+    ),
+    Shape(name="attributes", columns=("prompt", "response", HELPFUL), form="ratings", read=rated_attributes),
     Shape(name="PandaLM", columns=("instruction", "response1", "response2", "annotator1"), form="pairs", read=pandalm),
 )
-"""Every shape that is known; the first that fits is taken."""
+"""Every shape that is known; the first that fits is taken, of judged parts where those are asked for."""
+MARKED = (marked_spans, qa_marks)
+"""What reads marks on text, and is told which of them count and where parts end."""
 
 
-def shape_of(columns: Collection[str], source: str) -> Shape:
-    """The shape of rows that have these columns between them.
+def shape_of(columns: Collection[str], source: str, *, form: Form | None = None) -> Shape:
+    """The shape of rows that have these columns between them; one of judged parts where that is the `form`.
 
     Raises:
         DataError: none that is known; lists the known ones, and the columns.
@@ -64,7 +79,7 @@ def shape_of(columns: Collection[str], source: str) -> Shape:
     >>> shape_of(("prompt", "chosen", "rejected"), "pairs.jsonl").form
     'pairs'
     """
-    for shape in SHAPES:
+    for shape in sorted(SHAPES, key=lambda s: form == "parts" and s.form != form):
         if shape.fits(columns):
             return shape
     known = "\n".join(f"  {s.name}: {', '.join(c.replace('|', ' or ') for c in s.columns)}" for s in SHAPES)

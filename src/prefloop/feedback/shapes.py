@@ -68,7 +68,7 @@ def text(row: Row, *names: str) -> str:
     """The text in the first of these columns that the row has."""
     value = given(row, *names)
     if not isinstance(value, str):
-        raise _strange(row, names[0], value, "text")
+        raise strange(row, names[0], value, "text")
     return value
 
 
@@ -77,7 +77,7 @@ def instructed(row: Row) -> Prompt:
     said = [("system", row.values.get("system"))] if row.values.get("system") else []
     for turn in row.values.get("history") or ():
         if not isinstance(turn, Sequence) or isinstance(turn, str) or len(turn) != 2:
-            raise _strange(row, "history", turn, "pairs of what was asked and answered")
+            raise strange(row, "history", turn, "pairs of what was asked and answered")
         said += zip(("user", "assistant"), turn, strict=True)
     said.append(("user", f"{text(row, 'instruction')}\n\n{row.values.get('input') or ''}".strip()))
     return Prompt(messages=messages([{"role": r, "content": c} for r, c in said], f"{row.place}, the prompt"))
@@ -225,7 +225,7 @@ def _label(row: Row) -> float:
     known = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
     label = known.get(str(value).strip().lower())
     if label is None:
-        raise _strange(row, "label", value, "true or false, 1 or 0")
+        raise strange(row, "label", value, "true or false, 1 or 0")
     return label
 
 
@@ -240,9 +240,9 @@ def listed(row: Row, name: str) -> list[Any]:
         try:
             value = json.loads(value)
         except json.JSONDecodeError as error:
-            raise _strange(row, name, value, "a list, in a CSV cell as JSON") from error
+            raise strange(row, name, value, "a list, in a CSV cell as JSON") from error
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise _strange(row, name, value, "a list")
+        raise strange(row, name, value, "a list")
     return list(value)
 
 
@@ -259,9 +259,10 @@ def _number(row: Row, name: str, value: Any) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise _strange(row, name, value, "a finite number")
+        raise strange(row, name, value, "a finite number")
     return number
 
 
-def _strange(row: Row, name: str, value: Any, wanted: str) -> DataError:
+def strange(row: Row, name: str, value: Any, wanted: str) -> DataError:
+    """The error about a column that holds something else than it should."""
     return DataError(f"{row.place}: `{name}` is {value!r:.80}; it takes {wanted}.")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from ..errors import DataError, PrefloopError
+from ..parts import SENTENCES
 from ..text import Answer, Question
 from . import log
 from .columns import Columns, Log
@@ -25,7 +26,7 @@ from .schema import bring_up_to_date
 from .settled import settled_answers
 from .tables import EVENTS, GROUPS, NOTES, QUESTIONS, RESPONSES
 from .telemetry import split_off
-from .views import judgements, ratings, view_of
+from .views import judgements, parts, ratings, view_of
 
 Split = Literal["train", "held_out"]
 
@@ -187,6 +188,8 @@ class Store:
         axis: str | None = None,
         blind: bool = False,
         until: int | None = None,
+        about: Sequence[str] = (),
+        ends: str = SENTENCES,
     ) -> Judgements:
         """A training set of `views.VIEWS`; its `left_out` counts what nothing could be learnt from, by reason.
 
@@ -196,7 +199,8 @@ class Store:
         `axis` is one of the axes of ratings; without it the label is the mean over them. `blind` leaves out answers to
         questions in which a model, or who made it, was named: the page hides the name, but may not have hidden it all.
         Answers to practice items are never part of a training set. With `until`, a number that `last` gave, it is made
-        of the answers as they stood then.
+        of the answers as they stood then. `about` and `ends` are the types of errors that count and where parts end, of
+        `parts`.
 
         Raises:
             DataError: there is no such view.
@@ -204,6 +208,8 @@ class Store:
         views = view_of(name)
         if axis is not None:
             views = {"rating": partial(ratings, axis=axis)}
+        if name == "parts":
+            views = {"spans": partial(parts, about=about, ends=ends)}
         where = [*_about(split, rounds), QUESTIONS.c.kind.in_(list(views))]
         with self.database.reading() as connection:
             asked = read_questions(connection, where)

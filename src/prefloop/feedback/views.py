@@ -6,10 +6,11 @@ left out, counted and said. `convert` goes on from the form of a view to another
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import DataError
+from ..parts import SENTENCES, marks_of
 from ..text import Answer, Group, Question, Response
 from .convert import best_first
 from .kinds import KINDS, preferred
@@ -105,6 +106,24 @@ def corrections(question: Question, answer: Answer) -> Iterator[Group | str]:
     yield replace(question.group, responses=(after, before), labels=(1.0, 0.0))
 
 
+def parts(
+    question: Question, answer: Answer, *, about: Sequence[str] = (), ends: str = SENTENCES
+) -> Iterator[Group | str]:
+    """The responses as they were, with a mark on every part: 0 where an error of these types was marked in it, else 1.
+
+    Without `about` errors of all types count. A question that did not ask for any of them says nothing.
+    """
+    asked = question.options["types"]
+    if about and not set(about) <= set(asked):
+        yield f"nobody was asked for {', '.join(kind for kind in about if kind not in asked)}"
+        return
+    marks = []
+    for n, response in enumerate(question.group.responses):
+        said = [s for s in answer.value if s["response"] == n and (not about or s["type"] in about)]
+        marks += marks_of(response.text, [(s["start"], s["end"]) for s in said], ends=ends, response=n)
+    yield replace(question.group, marks=tuple(marks))
+
+
 def demonstrations(question: Question, answer: Answer) -> Iterator[Group | str]:
     """The prompt with the one answer that somebody wrote, or corrected."""
     yield replace(question.group, responses=(Response(text=answer.value["text"]),), labels=(1.0,))
@@ -120,6 +139,7 @@ VIEWS: Mapping[str, Mapping[str, View]] = {
     "rankings": {"ranking": rankings},
     "ratings": {"rating": ratings},
     "corrections": {"edit": corrections},
+    "parts": {"spans": parts},
     "demonstrations": {"demonstration": demonstrations, "edit": demonstrations},
 }
 """Every view, by name: the kinds it takes, and how each is read."""

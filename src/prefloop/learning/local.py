@@ -103,7 +103,9 @@ class LocalLearner:
             given = {n: g[a:b] for n, g in gradients.items() if bool(g[a:b].any())}
             if given:
                 outputs = self._outputs(batch.rows(a, b))
-                torch.autograd.backward([outputs[n] for n in given], list(given.values()))
+                moving = [n for n in given if outputs[n].requires_grad]  # a gate weighs channels that stay as they are
+                if moving:
+                    torch.autograd.backward([outputs[n] for n in moving], [given[n] for n in moving])
 
     def update(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
         """See `Learner.update`."""

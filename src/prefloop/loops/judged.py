@@ -30,7 +30,7 @@ def judged_answers(recipe: Recipe, *, say: Callable[[str], None]) -> Sequence[Gr
         )
     _must_mean(recipe)
     told = recipe.data.form if isinstance(recipe.data, Data) else None
-    judged = as_taken(read_judged(_with_ties(recipe)), recipe, told=told)
+    judged = as_taken(read_judged(_as_read(recipe)), recipe, told=told)
     for note in judged.notes:
         say(note)
     return judged.groups
@@ -48,7 +48,8 @@ def as_taken(judged: Judged, recipe: Recipe, *, told: Form | None = None) -> Jud
     form = told or wanted(needs, judged.form)
     if form is None or (needs.pairwise and form != "pairs") or (needs.forms and form not in needs.forms):
         into = "pairs" if needs.pairwise or not needs.judged else "thumbs"
-        turn = "" if needs.forms and into not in needs.forms else f"have them turned into {into} with --as, or "
+        nowhere = judged.form == "parts" or (needs.forms and into not in needs.forms)
+        turn = "" if nowhere else f"have them turned into {into} with --as, or "
         raise DataError(
             f"`{recipe.name}` takes {takes(needs)}, and these are {form or judged.form}: {turn}take another method."
         )
@@ -86,6 +87,8 @@ _BESIDE = {"target": " with a target", "tied": " and ties", "who": ", and who ju
 
 def wanted(needs: Plan, given: Form) -> Form | None:
     """The form a recipe that does not sample wants of this one; `None` where it cannot learn from it."""
+    if given == "parts" and needs.forms != ("parts",):
+        return None
     if needs.pairwise:
         return "pairs"
     if needs.forms:
@@ -106,10 +109,16 @@ def _without_ties(judged: Judged, needs: Plan) -> Judged:
     )
 
 
-def _with_ties(recipe: Recipe) -> Data:
-    """Where the answers of a recipe lie; of a store without a `split`, the view with ties where it reads them."""
+def _as_read(recipe: Recipe) -> Data:
+    """Where the answers of a recipe lie; of a store without a `split`, the view with ties where it reads them.
+
+    Of what says something of answers and of their parts, the parts where it learns from them.
+    """
     data = recipe.data if isinstance(recipe.data, Data) else Data(source=str(recipe.data))
-    ties = "tied" in plan(recipe).judged and data.split is None and is_store(data.source)
+    needs = plan(recipe)
+    if data.form is None and needs.forms == ("parts",):
+        return replace(data, form="parts")
+    ties = "tied" in needs.judged and data.split is None and is_store(data.source)
     return replace(data, split="comparisons") if ties else data
 
 

@@ -66,7 +66,8 @@ class Packed:
 
     `positions` (N) are the rotary positions. `slot` (B, longest) is where each token of each branch lies on the packed
     axis and `before` where its predecessor lies, the token whose hidden state predicts it; both are 0 where the branch
-    has no such token (`exists` is False). Branches that are the same point at the same slots.
+    has no such token (`exists` is False). Branches that are the same point at the same slots. `stems` (P) is where each
+    trunk ends.
     """
 
     def __init__(self, trunks: Sequence[Tensor], lengths: Tensor, same: Tensor | None = None) -> None:
@@ -98,6 +99,7 @@ class Packed:
         self.total = int(size.sum())
         self._lengths = _nested(size.tolist(), (laid % (width + 1) == 0).tolist())
         trunk_start, branch_start = starts[:, 0], starts[:, 1:].flatten()
+        self.stems = trunk_start + trunk - 1
 
         step = torch.arange(int(flat.max()) if flat.numel() else 0)
         self.exists = step < flat[:, None]

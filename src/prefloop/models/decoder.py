@@ -11,7 +11,8 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
 
 A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
 is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
-stock model: degree_logits (P K D), at the last token of a response.
+stock model: degree_logits (P K D), at the last token of a response. A reward model with channels also gives overlap
+(P D D), the cosines of what its channels read; and where a gate lies beside it gate (P D), at the end of the prompt.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from ..batch import Batch
 from ..errors import ModelError
-from ..ops import soft_min
-from ..recipe_models import GIVEN_BY_HEAD, Head
+from ..ops import final, present, soft_min
+from ..recipe_models import GIVEN_BY_HEAD, OF_CHANNELS, Head
 from .attention import Packed, Tree
+from .beside import Gate
 from .lean import Lean, fits
 from .logprobs import token_logprobs
 from .places import Comparison, Places, compared
@@ -53,10 +56,11 @@ class Decoder:
         head: Head = "lm",
         name: str = "model",
         degree_head: nn.Linear | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        """Wrap a loaded transformers (or peft) model, with the layer that tells degrees apart where it has one."""
+        """Wrap a loaded transformers (or peft) model, with the small heads beside it where it has any."""
         self.model, self.tokenizer, self.head, self.name = model, tokenizer, head, name
-        self.degree_head = degree_head
+        self.degree_head, self.gate = degree_head, gate
         self.version = f"{name}@0"
         stock = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._stock = stock
@@ -82,7 +86,8 @@ class Decoder:
 
     def digest(self) -> str:
         """A hash of all that this model's numbers depend on: its configuration, its weights and its adapter's."""
-        beside = {f"degree_head.{n}": w for n, w in self.degree_head.state_dict().items()} if self.degree_head else {}
+        heads = {"degree_head": self.degree_head, "gate": self.gate}
+        beside = {f"{h}.{n}": w for h, head in heads.items() if head for n, w in head.state_dict().items()}
         return _digest(self._stock.config, {**self.model.state_dict(), **beside})
 
     def row(self, channel: int) -> list[float]:
@@ -92,10 +97,10 @@ class Decoder:
 
     def new_head(self) -> list[nn.Parameter]:
         """The weights of a head that did not come with the pretrained model."""
-        return self._beside() if self.head == "lm" else list(self._score_layer().parameters())
+        return self._beside() if self.head == "lm" or self.gate else list(self._score_layer().parameters())
 
     def _beside(self) -> list[nn.Parameter]:
-        return list(self.degree_head.parameters()) if self.degree_head else []
+        return [p for head in (self.degree_head, self.gate) if head for p in head.parameters()]
 
     def parameters(self) -> list[nn.Parameter]:
         """The weights that are trained."""
@@ -162,8 +167,9 @@ class Decoder:
         Log-probabilities and entropies are those of the distribution at `temperature`, and so is what the comparisons
         are shown.
         """
-        given = ("scores", "features") if self.channels else GIVEN_BY_HEAD[self.head]
-        foreign = set(want) - {*given, *(["degree_logits"] if self.degree_head else [])}
+        given = OF_CHANNELS if self.channels else GIVEN_BY_HEAD[self.head]
+        beside = {"degree_logits": self.degree_head, "gate": self.gate}
+        foreign = set(want) - {*given, *(name for name, head in beside.items() if head)}
         if foreign:
             raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
         longest = batch["ids"].shape[-1]
@@ -199,6 +205,14 @@ class Decoder:
                 own = token_logprobs(hidden[before], *self.head_weights(), ids[slots], temperature=temperature)
                 found |= {n: spread(v[back]) for n, v in zip(("logp", "entropy"), own, strict=True) if n in want}
             return found
+        if self.head == "score" and self.channels:
+            named: dict[str, Callable[[], Tensor]] = {
+                "scores": lambda: at_ends(self._scores) - self._price_of(batch),
+                "features": lambda: at_ends(_whole),
+                "overlap": lambda: self._overlap().expand(len(batch), -1, -1),
+                "gate": lambda: self._gated(hidden[tree.stems.to(self.device)]),
+            }
+            return {name: named[name]() for name in want}
         if self.head == "score":
             return {name: at_ends(_whole if name == "features" else self._scores) for name in want}
         at = before if self.head == "value" else slots
@@ -209,6 +223,23 @@ class Decoder:
         if self.channels:
             return scores
         return scores.squeeze(-1) if self.softness is None else soft_min(scores, softness=self.softness)
+
+    def _gated(self, hidden: Tensor) -> Tensor:
+        if self.gate is None:
+            raise ModelError(f"{self.name} has no gate.")
+        weights: Tensor = self.gate(hidden)
+        return _whole(weights)
+
+    def _overlap(self) -> Tensor:
+        weight: Tensor = next(iter(self._score_layer().parameters()))
+        read = normalize(_whole(weight), dim=-1)
+        return read @ read.T
+
+    def _price_of(self, batch: Batch) -> Tensor:
+        """What each channel is to lose of every response for its length (P K D), as the checkpoint says."""
+        prices = getattr(self._stock.config, "prefloop_length_prices", None) or [0.0] * len(self.channels)
+        lengths = (final(batch["mask"]) + 1) * present(batch["mask"])
+        return (lengths[..., None] * torch.tensor(prices)).to(self.device)
 
     def _score_layer(self) -> nn.Module:
         layer = getattr(self._stock, "score", None) or getattr(self._stock, "classifier", None)

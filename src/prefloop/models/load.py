@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ from ..folders import written_whole
 from ..recipe_models import Model
 from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
+from .beside import FILE, GATE, degree_head, gate, save_beside
 from .contract import READING, must_read_alike, reading
 from .decoder import Decoder
-from .degree_head import degree_head, save_degree_head
 from .members import Members, members_in, with_members
 from .table import Table
 
@@ -202,14 +202,6 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     Raises:
         ModelError: it cannot be had, has no tokenizer, or no transformers class gives it the head.
     """
-    import transformers
-
-    classes = {
-        "lm": transformers.AutoModelForCausalLM,
-        "score": transformers.AutoModelForSequenceClassification,
-        "value": transformers.AutoModelForTokenClassification,
-        "token_score": transformers.AutoModelForTokenClassification,
-    }
     keep_memory()
     folder = given = fetch(model.source, say=say).folder
     tokenizer = load_tokenizer(folder)
@@ -229,6 +221,31 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
     channels = model.channels or (_channels(described) if model.head == "score" else ())
     members = model.members if adapter is None else members_in(adapter)
     extra = {} if model.head == "lm" else {"num_labels": 1 if members > 1 else len(channels) or model.labels}
+    stock = _stock(model, folder, described, extra, tokenizer, given)
+    _told(stock, tokenizer, model, channels)
+    beside = degree_head(stock, model.degrees, given) if model.degrees else None
+    if members > 1:
+        stock = with_members(stock, model, adapter, members)
+        return Members(stock, tokenizer, channels=channels, train=model.train, name=name)
+    weighing = gate(stock.score, model.gate, given) if channels and model.head == "score" else None
+    stock = _adapted(stock, model, adapter)
+    return Decoder(stock, tokenizer, head=model.head, name=name, degree_head=beside, gate=weighing)
+
+
+def _stock(model: Model, folder: Path, described: Path, extra: Mapping[str, int], tokenizer: Any, given: Path) -> Any:
+    """The stock model with its head.
+
+    Raises:
+        ModelError: no transformers class gives it the head, or it was fitted to be read in another way.
+    """
+    import transformers
+
+    classes = {
+        "lm": transformers.AutoModelForCausalLM,
+        "score": transformers.AutoModelForSequenceClassification,
+        "value": transformers.AutoModelForTokenClassification,
+        "token_score": transformers.AutoModelForTokenClassification,
+    }
     try:
         with _quietly():
             config = transformers.AutoConfig.from_pretrained(described, **extra)
@@ -246,18 +263,20 @@ def load(model: Model, *, name: str, say: Callable[[str], None] = lambda _: None
         raise
     except Exception as error:
         raise ModelError(f"{folder} cannot be loaded with the head `{model.head}`: {error}") from error
-    _told(stock, tokenizer, model, channels)
-    beside = degree_head(stock, model.degrees, given) if model.degrees else None
-    if members > 1:
-        stock = with_members(stock, model, adapter, members)
-        return Members(stock, tokenizer, channels=channels, train=model.train, name=name)
+    return stock
+
+
+def _adapted(stock: Any, model: Model, adapter: Path | None) -> Any:
+    """The model with the adapter from a folder, with a new one, or as it is; what does not learn is held still."""
     if adapter is not None:
         stock = put_on(stock, adapter, train=model.train)
     elif model.adapter is not None:
         stock = add_adapter(stock, model.adapter, model.head)
     elif not model.train:
         stock.requires_grad_(False)
-    return Decoder(stock, tokenizer, head=model.head, name=name, degree_head=beside)
+    if model.gate is not None:  # it learns to weigh channels that stay as they are
+        stock.requires_grad_(False)
+    return stock
 
 
 def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> None:
@@ -337,8 +356,9 @@ def save(decoder: Decoder | Table, folder: Path) -> None:
         if decoder.model is not decoder.base:  # peft leaves out what the model under the adapter was told
             decoder.base.config.save_pretrained(scratch)
         decoder.tokenizer.save_pretrained(scratch)
-        if decoder.degree_head is not None:
-            save_degree_head(decoder.degree_head, scratch)
+        for head, file in ((decoder.degree_head, FILE), (decoder.gate, GATE)):
+            if head is not None:
+                save_beside(head, scratch, file)
 
 
 def save_alone(decoder: Decoder, folder: Path) -> None:

@@ -9,7 +9,7 @@ from ..binding import Bound, bind
 from ..credit import rloo as leave_one_out
 from ..dials import Dial
 from ..objectives.policy import reinforce
-from ..recipe import Decoding, Draws, Family, Lora, Model, Optimiser, Recipe, Sample, Term
+from ..recipe import Decoding, Draws, Family, Head, Lora, Model, Optimiser, Recipe, Sample, Term
 from ..scoring.model import LOG_DEVIATION, model_score
 from ..select import best_and_worst
 from ..shaping import kl_in_reward, total_reward
@@ -212,6 +212,8 @@ def fitted(
     channels: tuple[str, ...] = (),
     start: Literal["zero", "random"] = "zero",
     beside: Mapping[str, Model] | None = None,
+    reads: Head = "score",
+    gate: int | None = None,
     draws: Draws | None = None,
     score: Mapping[str, Bound] | None = None,
     select: tuple[Bound, ...] = (),
@@ -227,7 +229,8 @@ def fitted(
 ) -> Recipe:
     """A reward model with a new scalar head, or one of these channels, fitted to judged answers.
 
-    `beside` it stand tables, and frozen models that pay or answer.
+    `beside` it stand tables, and frozen models that pay or answer. reads: which head it is; `token_score` reads parts
+    of answers. gate: as of a `Model`. further: more terms.
     """
     return Recipe(
         name=name,
@@ -237,12 +240,13 @@ def fitted(
         models={
             "reward": Model(
                 source=model,
-                head="score",
+                head=reads,
                 train=True,
                 adapter=adapter,
                 ending=ending,
                 channels=channels,
                 start=start,
+                gate=gate,
             ),
             **(beside or {}),
         },

@@ -1,13 +1,12 @@
 """Rewards for parts of a response: a frozen model's score of every step, sentence or span, paid where the part ends.
 
-Where a part ends is a convention of the text, written as a regular expression: a part ends with each match of `ends`,
-and blank text alone is no part. What is left after the last match is the last part; it ends with the last token of the
-response, the end token if there is one. A part is paid at the token that completes its text, however it was tokenized.
+Where a part ends is a convention of the text (`parts.py`). What is left after the last end is the last part; it ends
+with the last token of the response, the end token if there is one. A part is paid at the token that completes its text,
+however it was tokenized.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
@@ -18,17 +17,13 @@ from ..batch import assemble
 from ..errors import RewardError
 from ..models.decoder import Decoder
 from ..models.encode import continuation, reads
+from ..parts import CLAUSES as CLAUSES
+from ..parts import LINES as LINES
+from ..parts import SENTENCES as SENTENCES
+from ..parts import WHOLE as WHOLE
+from ..parts import parts_of as parts_of
 from ..text import Group, Response
 from .model import AT_ONCE
-
-LINES = r"\n+"
-"""Steps that stand on lines of their own."""
-SENTENCES = r"[.!?]+(?=\s|$)|\n+"
-"""Sentences: up to a full stop, a question or exclamation mark, or a line's end."""
-CLAUSES = r"[,;:.!?]+(?=\s|$)|\n+"
-"""Sub-sentences: up to any mark that parts them."""
-WHOLE = r"(?!)"
-"""The response as one part: a pattern that nothing matches."""
 
 
 @torch.no_grad()
@@ -56,11 +51,20 @@ def span_score(
         return torch.stack([span_score(groups, model=m, ends=e) for m, e in zip(model, each, strict=True)], -1)
     if not isinstance(ends, str):
         raise RewardError(f"`span_score` has one model and several `ends`, {ends}: give one.")
+    return torch.where(span_ends(groups, model.tokenizer, ends=ends), token_scores(groups, model), 0.0)
+
+
+@torch.no_grad()
+def token_scores(groups: Sequence[Group], model: Decoder) -> Tensor:
+    """What a model with a `token_score` head says at every token (P K T).
+
+    Raises:
+        RewardError: it reads other tokens than the policy's.
+    """
     in_its_tokens(groups, model)
     batch = assemble(groups)
     parts = [model.outputs(batch.rows(a, b), {"token_score"})["token_score"] for a, b in batch.split(AT_ONCE)]
-    scores = torch.cat(parts).cpu()
-    return torch.where(span_ends(groups, model.tokenizer, ends=ends), scores, 0.0)
+    return torch.cat(parts).cpu()
 
 
 def in_its_tokens(groups: Sequence[Group], model: Decoder) -> None:
@@ -82,22 +86,6 @@ def span_ends(groups: Sequence[Group], tokenizer: object, *, ends: str) -> Tenso
         for k, response in enumerate(group.responses):
             found[p, k, list(_tokens(group, response, tokenizer, ends))] = True
     return found
-
-
-def parts_of(text: str, ends: str) -> list[int]:
-    r"""How much of the text there is at the end of each of its parts; -1 for a last part without an end of its own.
-
-    >>> parts_of("First.\n\nSecond.\n", LINES), parts_of("First.\nSecond", LINES), parts_of("", LINES)
-    ([8, 16], [7, -1], [-1])
-    >>> parts_of("Yes, it is 3.5 m. Is it?", CLAUSES)
-    [4, 17, 24]
-    """
-    found = [0]
-    for match in re.finditer(ends, text):
-        if text[found[-1] : match.end()].strip():
-            found.append(match.end())
-    rest = text[found[-1] :].strip()
-    return [*found[1:], *([-1] if rest or len(found) == 1 else [])]
 
 
 def _tokens(group: Group, response: Response, tokenizer: object, ends: str) -> Iterator[int]:

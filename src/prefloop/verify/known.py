@@ -29,6 +29,7 @@ from .distance import (
     paid,
 )
 from .known_answers import KNOWN_ANSWERS
+from .known_attributes import KNOWN_ATTRIBUTES
 from .known_corrections import KNOWN_CORRECTIONS
 from .known_degrees import KNOWN_DEGREES
 from .known_dense import KNOWN_DENSE
@@ -157,6 +158,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PEOPLE,
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
+    **KNOWN_ATTRIBUTES,
     **KNOWN_LIKELIHOODS,
     **KNOWN_DEGREES,
     **KNOWN_DENSE,

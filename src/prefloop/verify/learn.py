@@ -22,7 +22,21 @@ from ..recipe_models import TABLES
 from ..scoring.scorer import scored
 from ..text import Group, Response
 from .problem import PROMPT, REWARD, distribution, instructed, reference, speaking, tilted
-from .tabular import ANSWERS, PREFIXES, WHOLE, Critic, Policy, RewardModel, Tabular, TabularGenerator, Telling, group
+from .tabular import (
+    ANSWERS,
+    PREFIXES,
+    TOKENS,
+    WHOLE,
+    Critic,
+    Gated,
+    Policy,
+    RewardModel,
+    StepModel,
+    Tabular,
+    TabularGenerator,
+    Telling,
+    group,
+)
 
 _WHOLE = 10**9  # tokens of one backward pass: no batch is cut
 
@@ -45,7 +59,10 @@ def networks() -> dict[str, Any]:
 
 
 def of_several_numbers(recipe: Recipe) -> dict[str, Any]:
-    """A recipe's tables, and its reward model where that has channels: at random, since some likelihoods rest at 0."""
+    """A recipe's tables, and its reward model where that has channels or reads parts of answers.
+
+    Channels begin at random, since some likelihoods rest at 0.
+    """
     found: dict[str, Any] = {
         role: Table(model.channels, apart=model.head == "traits").double()
         for role, model in recipe.models.items()
@@ -55,7 +72,10 @@ def of_several_numbers(recipe: Recipe) -> dict[str, Any]:
         if model.head == "score" and model.channels:
             source = torch.Generator().manual_seed(2)
             start = torch.randn(1, len(ANSWERS), len(model.channels), generator=source, dtype=torch.float64)
-            found[role] = RewardModel(start / 2)
+            gate = torch.zeros(1, len(model.channels), dtype=torch.float64)
+            found[role] = Gated(gate, start) if model.gate else RewardModel(start / 2)
+        if model.head == "token_score" and model.train:
+            found[role] = StepModel(torch.zeros(1, PREFIXES, TOKENS))
     return found
 
 

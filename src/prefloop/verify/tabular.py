@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from ..batch import Batch
 from ..models.places import Comparison, Places, compared
@@ -155,12 +156,32 @@ class RewardModel(Tabular):
     """Scores (prompts 64), or of several channels (prompts 64 D): one for every answer."""
 
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
-        """See `Network.outputs`: `score`, or `scores` with channels; of what they say of all answers, `diversity`."""
+        """See `Network.outputs`: `score`, or `scores` with channels; of what they say of all answers, also `diversity`,
+        and their `overlap`.
+        """
         found = {name: self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])] for name in want}
         if "diversity" in want:
             said = self.table[0] - self.table[0].mean(0)
             found["diversity"] = torch.linalg.matrix_norm(said, ord="nuc").expand(len(batch))
+        if "overlap" in want:
+            read = normalize(self.table.flatten(0, 1), dim=0)
+            found["overlap"] = (read.T @ read).expand(len(batch), -1, -1)
         return found
+
+
+class Gated(Tabular):
+    """How much each channel counts (prompts D), as logits, and channels that stay as they are (prompts 64 D)."""
+
+    def __init__(self, start: Tensor, channels: Tensor) -> None:
+        """The gate of these logits."""
+        super().__init__(start)
+        self.channels = channels
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `scores` and `gate`."""
+        at = prompt_rows(batch)[..., 0]
+        found = {"scores": self.channels[at, answer_rows(batch["ids"])], "gate": self.table[at[:, 0]].softmax(-1)}
+        return {name: found[name] for name in want}
 
 
 class Digits:
@@ -187,7 +208,7 @@ class StepModel(Tabular):
 
     def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
         """See `Network.outputs`: `token_score`."""
-        return {"token_score": self.table[prompt_rows(batch), prefix_rows(batch["ids"]), batch["ids"]].detach()}
+        return {"token_score": self.table[prompt_rows(batch), prefix_rows(batch["ids"]), batch["ids"]]}
 
 
 class PartModel(Tabular):
