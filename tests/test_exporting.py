@@ -141,10 +141,10 @@ def test_what_a_shape_does_not_hold_is_counted(store):
         "events that are skipped, taken back or said otherwise since": 2,
         "questions without an answer": 2,
         "questions that are not for `train`": 1,
-        "answers to a thumbs, which pairs does not hold": 1,
-        "answers to a ranking, which pairs does not hold": 1,
-        "answers to a rating, which pairs does not hold": 1,
-        "answers to a demonstration, which pairs does not hold": 1,
+        "answers of the kind thumbs, which pairs does not hold": 1,
+        "answers of the kind ranking, which pairs does not hold": 1,
+        "answers of the kind rating, which pairs does not hold": 1,
+        "answers of the kind demonstration, which pairs does not hold": 1,
     }
 
 
@@ -153,7 +153,7 @@ def test_an_unknown_shape_or_ending_is_refused_with_the_known_ones(store, tmp_pa
         Export(store=store, shape="pair")
     with pytest.raises(DataError, match=r"is written as \.jsonl, \.csv, \.parquet"):
         export_file(Export(store=store, shape="pairs"), tmp_path / "pairs.txt")
-    with pytest.raises(DataError, match="the log is written as JSON lines"):
+    with pytest.raises(DataError, match="log is written as JSON lines"):
         export_file(Export(store=store, shape="log"), tmp_path / "log.csv")
 
 

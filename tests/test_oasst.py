@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from prefloop.errors import DataError
 from prefloop.feedback import streams
+from prefloop.feedback.exporting import Export
 from prefloop.feedback.forest import stored_trees
 from prefloop.feedback.formats.oasst import read, write
 from prefloop.feedback.store import Store
@@ -68,7 +69,10 @@ def through_a_store(lines, path="sqlite://"):
         questions, events = parted(read(lines))
         streams.add_questions(store, questions)
         streams.add_events(store, events)
-        return list(write(streams.questions(store), store.events()))
+        exported = [json.dumps(row, ensure_ascii=False) for row in Export(store=store, shape="oasst")]
+        written = list(write(streams.questions(store), store.events()))
+        assert [json.loads(line) for line in exported] == [json.loads(line) for line in written]
+        return written
 
 
 def test_the_real_trees_come_back_as_they_were(tmp_path):

@@ -78,7 +78,9 @@ def export(
     store: StoreName = "feedback.sqlite",
     shape: Annotated[
         str,
-        typer.Option("--as", help="log, pairs (dpo), reward, kto, sft, ranking, rating, openrlhf-kto, openrlhf-sft."),
+        typer.Option(
+            "--as", help="log, pairs (dpo), reward, kto, sft, ranking, rating, oasst, openrlhf-kto, openrlhf-sft."
+        ),
     ] = "pairs",
     out: Annotated[Path, typer.Option(help="The file: .jsonl, .csv or .parquet.")] = Path("export.jsonl"),
     project: Annotated[str, typer.Option(help="That project alone.")] = "",

@@ -46,8 +46,8 @@ def export_file(export: Export, path: str | Path) -> Exported:
     write = _WRITERS.get(path.suffix)
     if write is None:
         raise DataError(f"{path} is written as {', '.join(_WRITERS)}: let its name end in one of these.")
-    if export.shape == "log" and path.suffix != ".jsonl":
-        raise DataError(f"the log is written as JSON lines, and {path} is no such name: let it end in .jsonl.")
+    if export.shape in ("log", "oasst") and path.suffix != ".jsonl":
+        raise DataError(f"{export.shape} is written as JSON lines, and {path} is no such name: let it end in .jsonl.")
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@
     sft         prompt, completion: TRL's prompt and completion
     ranking     prompt, responses (best first), ranks
     rating      prompt, responses (best first), scores
+    oasst       conversation trees in Open Assistant's format
     openrlhf-kto, openrlhf-sft      input, output and label, as OpenRLHF names them
 
 A prompt of turns stays a list of messages, and so do the answers to it. The other columns are those of `provenance`,
@@ -27,7 +28,9 @@ from sqlalchemy import func, select
 from ..errors import DataError, nearest
 from ..text import Answer, Group, Question
 from .database import BATCH
+from .formats import oasst
 from .growing import REFUSED, refused_in_trees
+from .projects import Projects
 from .provenance import columns
 from .records import Event
 from .rows import ADJUDICATION, standing
@@ -128,8 +131,8 @@ EXPORTS: Mapping[str, ExportShape] = {
         _named(_SFT, "openrlhf-sft", prompt="input", completion="output"),
     )
 }
-"""Every shape but the log, by name."""
-NAMES = ("log", *EXPORTS)
+"""Every shape whose rows are judgements, by name."""
+NAMES = ("log", *EXPORTS, "oasst")
 """What can be exported."""
 
 
@@ -175,6 +178,9 @@ class Export:
         if self.shape == "log":
             yield from self._log()
             return
+        if self.shape == "oasst":
+            yield from self._trees()
+            return
         refused = self._refused()
         coming = all_questions(self.store, project=self.project)
         while some := list(islice(coming, BATCH)):
@@ -192,6 +198,12 @@ class Export:
                 who = self._name(row["who"])
                 row |= {"who": who, "submission": f"{who}, {row['question']}, {row['revision']}"}
             yield row
+
+    def _trees(self) -> Iterator[Row]:
+        settings = None if self.project is None else Projects(self.store).get(self.project).tree
+        asked = all_questions(self.store, project=self.project)
+        for line in oasst.write(asked, self.store.events(project=self.project), settings=settings):
+            yield json.loads(line)
 
     def _asked(self, questions: Sequence[Question]) -> list[Question]:
         """The questions of this use that nobody only practised on."""
@@ -231,7 +243,7 @@ class Export:
         view = VIEWS[shape.view].get(question.kind)
         self._left("questions without an answer", int(not said))
         if view is None:
-            self._left(f"answers to a {question.kind}, which {shape.name} does not hold", len(said))
+            self._left(f"answers of the kind {question.kind}, which {shape.name} does not hold", len(said))
             return
         for event in said:
             for made in view(question, _answer(event)):
