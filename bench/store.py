@@ -98,14 +98,14 @@ def fill(store_at: str, items: int, answers: int) -> dict[str, object]:
 def looked(store: Store, items: int, answers: int) -> dict[str, object]:
     """The board of all this."""
     overlap = max(1, answers // items)
-    Projects(store).create(Project(id="bench", title="", kinds=("comparison",), overlap=overlap), by="bench")
-    queue = Queue(store)
+    made = Project(id="bench", title="", kinds=("comparison",), overlap=overlap)
+    project, queue = Projects(store).create(made, by="bench"), Queue(store)
     said: dict[str, object] = {
         "items into the queue s": timed(
             lambda: queue.add_items("bench", (Item(question=question(n)) for n in range(items)))
         ),
-        "board s": timed(lambda: board(store, queue, "bench")),
-        "board again s": timed(lambda: board(store, queue, "bench")),
+        "board s": timed(lambda: board(store, project)),
+        "board again s": timed(lambda: board(store, project)),
     }
     add_events(
         store,
@@ -114,7 +114,7 @@ def looked(store: Store, items: int, answers: int) -> dict[str, object]:
             for n in range(10)
         ),
     )
-    said["board after ten lines more s"] = timed(lambda: board(store, queue, "bench"))
+    said["board after ten lines more s"] = timed(lambda: board(store, project))
     said["MiB after the board"] = peak()
     return said
 
