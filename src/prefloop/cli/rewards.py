@@ -10,25 +10,23 @@ import typer
 
 from ..errors import RecipeError
 from .runs import command_line, run_into
-from .shared import Out, Resume, Set, console, table
+from .shared import As, HeldOut, Out, Resume, Set, Split, Trained, console, table
 
 
 def reward(
     data: Annotated[str, typer.Option(help="Judged answers: a file, a folder, a feedback store or a hub's data set.")],
-    model: Annotated[str, typer.Option(help="What is trained: a folder, hub id, .gguf file or wheel:NAME.")] = "",
+    model: Trained = "",
     kind: Annotated[
         str, typer.Option(help="A method of the reward family; without it the natural one of the data.")
     ] = "",
     out: Out = Path("runs/reward"),
-    held_out: Annotated[float, typer.Option(help="The share of prompts that is only measured on.")] = 0.1,
+    held_out: HeldOut = 0.1,
     held_out_people: Annotated[
         float, typer.Option(help="The share of people, of three or more, whose judgements are only measured on.")
     ] = 0.1,
     curve: Annotated[str, typer.Option(help="Fit it to so many judgements too, such as 100,300,1000.")] = "",
-    split: Annotated[str, typer.Option(help="Part of a folder, of a hub's data set or of a store.")] = "",
-    form: Annotated[
-        str, typer.Option("--as", help="Turn them into pairs, thumbs or rankings, also where something is lost.")
-    ] = "",
+    split: Split = "",
+    form: As = "",
     resume: Resume = False,
     changes: Set = None,
 ) -> None:

@@ -13,7 +13,7 @@ import typer
 from ..errors import RecipeError
 from ..terminal import resumable
 from .asking import NO_PAGE, Host, Page, PageStore, People, Port, asking, people_of
-from .shared import Out, RecipeName, Resume, Sampler, Set, console, table
+from .shared import As, HeldOut, Out, RecipeName, Resume, Sampler, Set, Split, Trained, console, table
 
 if TYPE_CHECKING:
     from ..loops.align import Align
@@ -78,13 +78,11 @@ def align(
     data: Annotated[
         str, typer.Option(help="Judged answers: a file, a folder, a feedback store or a data set on the hub.")
     ] = "",
-    model: Annotated[str, typer.Option(help="What is trained: a folder, hub id, .gguf file or wheel:NAME.")] = "",
+    model: Trained = "",
     out: Out = Path("runs/align"),
-    held_out: Annotated[float, typer.Option(help="The share of prompts that is only measured on.")] = 0.1,
-    split: Annotated[str, typer.Option(help="Part of a folder, of a hub's data set or of a store.")] = "",
-    form: Annotated[
-        str, typer.Option("--as", help="Turn them into pairs, thumbs or rankings, also where something is lost.")
-    ] = "",
+    held_out: HeldOut = 0.1,
+    split: Split = "",
+    form: As = "",
     resume: Resume = False,
     changes: Set = None,
 ) -> None:

@@ -21,6 +21,12 @@ Sampler = Annotated[
     str,
     typer.Option(help="local, or a vLLM server: its URL, or the command to start one, such as a path of `vllm`."),
 ]
+Trained = Annotated[str, typer.Option(help="What is trained: a folder, hub id, .gguf file or wheel:NAME.")]
+HeldOut = Annotated[float, typer.Option(help="The share of prompts that is only measured on.")]
+Split = Annotated[str, typer.Option(help="Part of a folder, of a hub's data set or of a store.")]
+As = Annotated[
+    str, typer.Option("--as", help="Turn them into pairs, thumbs or rankings, also where something is lost.")
+]
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A method's name, a .yaml file, module:name or file.py:name.")
 ]
@@ -34,4 +40,17 @@ def table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> 
     return shown
 
 
-__all__ = ["Out", "RecipeName", "Resume", "Sampler", "Set", "console", "escaped", "table"]
+__all__ = [
+    "As",
+    "HeldOut",
+    "Out",
+    "RecipeName",
+    "Resume",
+    "Sampler",
+    "Set",
+    "Split",
+    "Trained",
+    "console",
+    "escaped",
+    "table",
+]
