@@ -422,7 +422,7 @@ def test_what_people_said_comes_in_is_looked_at_and_goes_out(prefloop, tmp_path)
     found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [(row["chosen"], row["who"]) for row in found] == [("Blue.", "person-1"), ("Green.", "person-2")]
     code, out, _ = prefloop("export", "--store", "s.sqlite", "--as", "kto", "--out", "none.csv")
-    assert "left out: 2 answers to a comparison, which kto does not hold" in out
+    assert "left out: 2 answers of the kind comparison, which kto does not hold" in out
 
 
 @pytest.mark.parametrize(
