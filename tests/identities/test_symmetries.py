@@ -5,6 +5,7 @@ import torch
 
 import oracles
 from prefloop.credit import gigpo, group_mean, grpo, rloo
+from prefloop.names import lookup
 
 ORDERED = oracles.PAIRED | {
     "plackett_luce",
@@ -52,8 +53,8 @@ def test_the_order_of_prompts_does_not_matter(function, knobs, seed):
 def test_the_order_of_responses_does_not_matter(function, knobs, seed):
     order = [2, 0, 3, 1]
     tensors = arguments(function, seed)
-    of_prompt = {"baseline", "numbers", "traits", "resampled"}
-    shuffled = {name: x[:, order] if x.dim() > 1 and name not in of_prompt else x for name, x in tensors.items()}
+    of_prompt = {name for name in tensors if (shape := lookup(name).shape.split())[0] == "P" and "K" not in shape}
+    shuffled = {name: x if name in of_prompt else x[:, order] for name, x in tensors.items()}
     whole = results(function, tensors, knobs)  # what is said of the prompt stays as it is
     assert_same(results(function, shuffled, knobs), [x[:, order] if x.dim() > 1 else x for x in whole])
 
