@@ -119,7 +119,7 @@ def test_an_adjudication_stands_above_all_answers_until_it_is_taken_back(desk: D
     judge = Adjudications(store, desk.clock)
     before = list(store.events())
     judge.adjudicate("p", "q0", 0, who="ben", reason="the guidelines")  # who answered it, too
-    assert [(j.question, j.who) for j in store.choices()] == [
+    assert [(j.question, j.group.who) for j in store.choices()] == [
         ("q0", "ben"),
         ("q1", "ada"),
         ("q1", "ben"),
@@ -132,7 +132,7 @@ def test_an_adjudication_stands_above_all_answers_until_it_is_taken_back(desk: D
     assert store.log("p").answers().size == 6
     assert progress(store, "p").people["ben"].answers == 2
     judge.adjudicate("p", "q0", {"better": 1, "strength": 2}, who="lee")
-    assert [j.who for j in store.pairs() if j.question == "q0"] == ["lee"]
+    assert [j.group.who for j in store.pairs() if j.question == "q0"] == ["lee"]
     judge.adjudicate("p", "q0", None, who="lee")
     assert sum(j.question == "q0" for j in store.choices()) == 3
     assert list(store.events())[: len(before)] == before
@@ -156,13 +156,13 @@ def test_adjudications_survive_export_and_erasure(desk: Desk, store: Store) -> N
     Adjudications(store, desk.clock).adjudicate("p", "q0", 1, who="lee-lovelace")
     with Store.open("sqlite://") as other:
         load(other, export(store))
-        assert [j.who for j in other.choices()] == ["lee-lovelace"]
+        assert [j.group.who for j in other.choices()] == ["lee-lovelace"]
         with pytest.raises(DataError, match="index"):
             load(other, (line.replace('"value": 1', '"value": 7').replace('"sub', '"x', 0) for line in changed(store)))
     done = erase(store, "lee-lovelace", by="lee")
-    assert [j.who for j in store.choices()] == [done.pseudonym]
+    assert [j.group.who for j in store.choices()] == [done.pseudonym]
     erase(store, done.pseudonym, by="lee", withdraw=True)
-    assert [j.who for j in store.choices()] == ["ada", "ben"]
+    assert [j.group.who for j in store.choices()] == ["ada", "ben"]
 
 
 def changed(store: Store) -> Iterator[str]:
@@ -176,11 +176,11 @@ def test_somebody_left_out_is_in_no_training_set_and_comes_back(desk: Desk, stor
     desk.add(2)
     say(desk, ada=[0, 0], ben=[1, 1])
     desk.members.exclude("p", "ben", by="lee")
-    assert {j.who for j in store.choices()} == {"ada"}
+    assert {j.group.who for j in store.choices()} == {"ada"}
     assert desk.members.of("p")[0].state == "excluded"
     assert Concord().of(store, "p").by_axis == {}
     desk.members.resume("p", "ben", by="lee")
-    assert {j.who for j in store.choices()} == {"ada", "ben"}
+    assert {j.group.who for j in store.choices()} == {"ada", "ben"}
     with pytest.raises(DataError, match="no member"):
         desk.members.exclude("p", "nobody", by="lee")
 

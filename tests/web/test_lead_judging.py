@@ -54,7 +54,7 @@ def test_a_disagreement_is_settled_and_training_sees_that_alone(store, browser_o
     after = lee.post(f"{there}/adjudicate", value='{"better": 1, "strength": 7}', then="next")
     assert after.status_code == 200
     assert re.search(r"Settled.*comparison-0.*Response 1, strength 7.*lee", after.text, re.DOTALL)
-    seen = [(j.question, j.who) for j in store.choices()]
+    seen = [(j.question, j.group.who) for j in store.choices()]
     assert seen == [("comparison-0", "lee"), *(("comparison-1", w) for w in ("ada", "bob", "cleo"))]
     assert store.choices()[0].group.texts[0].startswith("The tide is made by the wind")
     assert "Training sees this answer" in lee.post(f"{there}/adjudicate", best="0", reason="read again").text
@@ -85,11 +85,11 @@ def test_the_effect_of_leaving_somebody_out_is_seen_and_undone(store, browser_of
     assert re.search(r"Response 0<br>.*no majority", seen, re.DOTALL)
     done = lee.post("/p/comparison/exclude", who="bob").text
     assert "bob is left out" in done
-    assert {j.who for j in store.choices()} == {"ada", "cleo"}
+    assert {j.group.who for j in store.choices()} == {"ada", "cleo"}
     assert len(list(store.events())) == 6
     assert "left out" in lee.get("/p/comparison").text
     lee.post("/p/comparison/pause", who="bob", on="yes")
-    assert {j.who for j in store.choices()} == {"ada", "bob", "cleo"}
+    assert {j.group.who for j in store.choices()} == {"ada", "bob", "cleo"}
 
 
 def test_somebody_who_is_left_out_gets_nothing_more(store, browser_of, lee):
@@ -108,7 +108,7 @@ def test_a_person_is_erased_once_their_name_is_typed(store, browser_of, lee):
     done = lee.post("/p/comparison/erase", who="ada", typed="ada", picks="withdraw")
     assert "2 lines of the log" in done.text
     assert not any(e.who == "ada" for e in store.events())
-    assert {j.who for j in store.choices()} == {"bob", "cleo"}
+    assert {j.group.who for j in store.choices()} == {"bob", "cleo"}
 
 
 def test_a_lead_of_one_project_erases_nobody(store, browser_of):

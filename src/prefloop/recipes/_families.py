@@ -10,7 +10,7 @@ from ..credit import rloo as leave_one_out
 from ..dials import Dial
 from ..objectives.policy import reinforce
 from ..recipe import Decoding, Draws, Family, Head, Lora, Model, Optimiser, Recipe, Sample, Term
-from ..scoring.model import LOG_DEVIATION, model_score
+from ..scoring.model import LOG_DEVIATION, MEMBER, model_score
 from ..select import best_and_worst
 from ..shaping import kl_in_reward, total_reward
 from ..shaping.references import drawn_baseline
@@ -292,7 +292,7 @@ def voted(
 
 def members_of(count: int) -> tuple[str, ...]:
     """Names for the members of an ensemble."""
-    return tuple(f"member {n}" for n in range(1, count + 1))
+    return tuple(f"{MEMBER} {n}" for n in range(1, count + 1))
 
 
 def planes_of(count: int) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from ..text import Group
 LOG_DEVIATION = "log deviation"
 """What the name of a channel begins with that is the logarithm of the deviation of the channel before it."""
 
+MEMBER = "member"
+"""What the names of an ensemble's channels begin with."""
 AT_ONCE = 8192
 """Tokens of one forward: enough to keep the machine busy, small beside the model."""
 
@@ -53,8 +55,10 @@ def plain_scores(groups: Sequence[Group], model: Decoder, *, at_once: int = AT_O
     name = "scores" if model.channels else "score"
     parts = [model.outputs(batch.rows(a, b), {name})[name] for a, b in batch.split(at_once)]
     scores = torch.cat(parts)
-    if model.channels:
-        _must_differ(scores, [f"{model.name}'s {c}" for c in model.channels], model.row)
+    members = [n for n, channel in enumerate(model.channels) if channel.startswith(MEMBER)]
+    if members:
+        names = [f"{model.name}'s {model.channels[n]}" for n in members]
+        _must_differ(scores[..., members], names, lambda i: model.row(members[i]))
     mean, std = normalisation(model)
     return (scores.float().cpu() - mean) / std
 
