@@ -28,7 +28,7 @@ def to_tree(value: Any) -> Any:
 
     >>> from prefloop.recipe import Lora
     >>> to_tree(Lora(rank=4))
-    {'call': 'prefloop.recipe:Lora', 'rank': 4, 'alpha': 32, 'target': 'all-linear'}
+    {'call': 'prefloop.recipe_models:Lora', 'rank': 4, 'alpha': 32, 'target': 'all-linear', 'members': 1}
     """
     if isinstance(value, Bound):
         return {"call": locate(value.function), **{k: to_tree(v) for k, v in value.knobs.items()}}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..errors import DataError
-from ..recipe import Form
 from .marked import HELPFUL, judged_steps, marked_spans, qa_marks, rated_attributes
 from .published import pandalm, qa_feedback
 from .shapes import Shape, lists, pairs, steps, thumbs
+
+if TYPE_CHECKING:  # a recipe loads torch, and files are read without
+    from ..recipe import Form
 
 SHAPES = (
     Shape(

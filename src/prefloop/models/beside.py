@@ -26,6 +26,7 @@ class Gate(nn.Module):
 
     It begins with all channels alike.
 
+    >>> import torch
     >>> Gate(hidden=3, width=4, channels=2)(torch.ones(1, 3)).tolist()
     [[0.5, 0.5]]
     """

@@ -35,7 +35,7 @@ _READ_HERE = tuple(f"column `{name}`" for name in ("expected", "explanation", "p
 class Given:
     """One row of a file: what is asked about, what for, and the right answer where the row has one.
 
-    >>> Given(place="a.jsonl, line 1", group=Group(prompt=Prompt(text="One"))).purpose
+    >>> Given(place="a.jsonl, line 1", group=Group(prompt=Prompt(text="One"), responses=())).purpose
     'work'
     """
 
