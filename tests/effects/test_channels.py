@@ -148,6 +148,25 @@ def test_a_mark_stands_at_the_token_that_ends_its_part(folder):
         assert len(before[0]) < mark.end <= len(before[1])
 
 
+def test_a_mark_on_an_answer_without_tokens_says_nothing(folder):
+    def marked(score, token_label):
+        return token_label
+
+    asked = Recipe(
+        name="steps",
+        family="reward",
+        paper="none",
+        models={"reward": Model(source=str(folder), head="score", train=True)},
+        objective=(Term(objective=bind(marked)),),
+    )
+    marks = (Mark(response=0, end=11, value=1.0), Mark(response=1, end=3, value=0.0))
+    empty = Group(prompt=PAIR.prompt, responses=(PAIR.responses[0], Response(text="", finish="length")), marks=marks)
+    group = in_tokens(empty)
+    reward = Decoder(tiny.network("llama", head="score"), tiny.tokenizer(), head="score")
+    labels = said([group], assemble([group])["mask"].shape, asked, plan(asked), {"reward": reward})["token_label"]
+    assert labels[~labels.isnan()].tolist() == [1.0]
+
+
 def test_tables_know_who_judged_and_learn_beside_the_model(folder, tmp_path):
     network = loaded(folder, "true", "kind")
     tables = {

@@ -104,8 +104,9 @@ def _marked(groups: Sequence[Group], shape: torch.Size, tokenizer: Any) -> Tenso
         for mark in group.marks:
             if mark.response not in ends:
                 ends[mark.response] = _ends(group, mark.response, tokenizer)
-            at = bisect_left(ends[mark.response], mark.end)
-            labels[p, mark.response, min(at, len(ends[mark.response]) - 1)] = mark.value
+            last = len(ends[mark.response]) - 1  # -1 of an answer without a token, of which there is nothing to say
+            if last >= 0:
+                labels[p, mark.response, min(bisect_left(ends[mark.response], mark.end), last)] = mark.value
     if bool(labels.isnan().all()):
         raise DataError(
             "nobody has judged a part of any answer, and this is learnt from judgements of steps or sentences: give "
