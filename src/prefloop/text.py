@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""What not every database and page can hold: NUL, and half of a surrogate pair."""
 
 Role = Literal["system", "user", "assistant"]
 Finish = Literal["end", "length", "stop"]
@@ -170,4 +171,4 @@ def storable(text: str) -> str:
     >>> storable("a" + chr(0) + chr(0xD800)) == "a" + 2 * chr(0xFFFD)
     True
     """
-    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -126,7 +126,9 @@ def test_what_nobody_rated_is_not_learnt_and_a_channel_that_nobody_rated_is_refu
         said(groups, shape, asked, plan(asked), {})
 
 
-def test_a_mark_stands_at_the_token_that_ends_its_part(folder):
+def labels_of(group, folder):
+    """What a recipe that reads judged parts gets of a group."""
+
     def marked(score, token_label):
         return token_label
 
@@ -137,10 +139,14 @@ def test_a_mark_stands_at_the_token_that_ends_its_part(folder):
         models={"reward": Model(source=str(folder), head="score", train=True)},
         objective=(Term(objective=bind(marked)),),
     )
+    reward = Decoder(tiny.network("llama", head="score"), tiny.tokenizer(), head="score")
+    return said([group], assemble([group])["mask"].shape, asked, plan(asked), {"reward": reward})["token_label"]
+
+
+def test_a_mark_stands_at_the_token_that_ends_its_part(folder):
     marks = (Mark(response=0, end=11, value=1.0), Mark(response=0, end=23, value=0.0))
     group = in_tokens(Group(prompt=PAIR.prompt, responses=PAIR.responses, marks=marks))
-    reward = Decoder(tiny.network("llama", head="score"), tiny.tokenizer(), head="score")
-    labels = said([group], assemble([group])["mask"].shape, asked, plan(asked), {"reward": reward})["token_label"]
+    labels = labels_of(group, folder)
     there = (~labels.isnan()).nonzero().tolist()
     assert [labels[tuple(at)].item() for at in there] == [1.0, 0.0]
     for (_, k, t), mark in zip(there, marks, strict=True):
@@ -149,21 +155,10 @@ def test_a_mark_stands_at_the_token_that_ends_its_part(folder):
 
 
 def test_a_mark_on_an_answer_without_tokens_says_nothing(folder):
-    def marked(score, token_label):
-        return token_label
-
-    asked = Recipe(
-        name="steps",
-        family="reward",
-        paper="none",
-        models={"reward": Model(source=str(folder), head="score", train=True)},
-        objective=(Term(objective=bind(marked)),),
-    )
     marks = (Mark(response=0, end=11, value=1.0), Mark(response=1, end=3, value=0.0))
     empty = Group(prompt=PAIR.prompt, responses=(PAIR.responses[0], Response(text="", finish="length")), marks=marks)
     group = in_tokens(empty)
-    reward = Decoder(tiny.network("llama", head="score"), tiny.tokenizer(), head="score")
-    labels = said([group], assemble([group])["mask"].shape, asked, plan(asked), {"reward": reward})["token_label"]
+    labels = labels_of(group, folder)
     assert labels[~labels.isnan()].tolist() == [1.0]
 
 

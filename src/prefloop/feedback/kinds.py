@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DataError, nearest
-from ..text import Question
+from ..text import UNSTORABLE, Question
 
 Check = Callable[[Any, "Asked"], Any]
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 COMMON = ("ask", "warning")
 """The options that every kind has."""
 
@@ -179,7 +177,7 @@ def plain_text(value: Any, *, empty: bool = False) -> str:
     """
     if not isinstance(value, str) or not (empty or value.strip()):
         raise _Refused("the text is empty" if isinstance(value, str) else "the text is no text")
-    if _UNSTORABLE.search(value):
+    if UNSTORABLE.search(value):
         raise _Refused("the text has a character that cannot be stored (NUL or half of a surrogate pair)")
     return value
 

@@ -9,9 +9,8 @@ from fastapi.responses import HTMLResponse
 
 from ..feedback.written import written
 from .desk import Desk
-from .label import Key
+from .rights import JUDGE, Key
 
-LOOK = ("lead", "reviewer")
 SHOWN = 200
 
 
@@ -22,7 +21,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/texts", response_class=HTMLResponse)
     def texts(request: Request, project: Key) -> HTMLResponse:
         """The last written answers: how much of each was pasted, and what it is like."""
-        member = desk.someone(request, project, LOOK)
+        member = desk.someone(request, project, JUDGE)
         found = desk.project(project)
         rows = deque(written(desk.store, project), maxlen=SHOWN)
         return desk.page(request, "lead/texts.html", member=member, project=found, rows=[*reversed(rows)])
