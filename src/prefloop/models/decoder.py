@@ -90,6 +90,10 @@ class Decoder:
         beside = {f"{h}.{n}": w for h, head in heads.items() if head for n, w in head.state_dict().items()}
         return _digest(self._stock.config, {**self.model.state_dict(), **beside})
 
+    def trunk_digest(self) -> str:
+        """A hash of all that the hidden states depend on: as `digest`, without heads and what is said of them."""
+        return _digest(self._stock.config, self._trunk.state_dict(), without=_OF_HEADS)
+
     def row(self, channel: int) -> list[float]:
         """The weights that one channel is read with."""
         [found] = [p[channel] for p in self._score_layer().parameters() if p.dim() == 2]
@@ -255,8 +259,13 @@ def _whole(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def _digest(config: Any, weights: Mapping[str, Tensor]) -> str:
-    settings = {name: value for name, value in config.to_diff_dict().items() if name != "_name_or_path"}
+_OF_HEADS = ("prefloop_", "id2label", "label2id", "num_labels", "problem_type", "architectures", "pad_token_id")
+"""What the names of a config's entries begin with that no hidden state depends on."""
+
+
+def _digest(config: Any, weights: Mapping[str, Tensor], *, without: tuple[str, ...] = ()) -> str:
+    said = config.to_diff_dict().items()
+    settings = {name: value for name, value in said if name != "_name_or_path" and not name.startswith(without)}
     found = hashlib.sha256(repr(sorted(settings.items())).encode())
     for name, tensor in weights.items():
         found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())

@@ -11,13 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..batch import assemble
 from ..errors import DataError, ModelError
 from ..folders import written_whole
 from ..models.decoder import Decoder
-from ..models.encode import for_model
 from ..text import Group
-from .model import AT_ONCE, model_score, normalisation
+from .hidden import features_of
+from .model import model_score, normalisation
 
 _FILE = "laplace.safetensors"
 
@@ -94,14 +93,6 @@ def read_laplace(folder: Path) -> Laplace:
     return Laplace(load_file(file)["covariance"])
 
 
-@torch.no_grad()
-def features_of(groups: Sequence[Group], model: Decoder) -> Tensor:
-    """The hidden state that a reward model reads the score of each response from (P K d), in float32 on the CPU."""
-    batch = assemble([for_model(g, model.tokenizer, ending=model.ending) for g in groups])
-    parts = [model.outputs(batch.rows(a, b), {"features"})["features"] for a, b in batch.split(AT_ONCE)]
-    return torch.cat(parts).float().cpu()
-
-
 def laplace_of(pairs: Sequence[Group], *, model: Decoder, prior: float = 1.0) -> Laplace:
     """Of a fitted reward model with one score, by the pairs it was fitted to, the preferred answer first."""
     if model.channels:
@@ -121,5 +112,5 @@ def laplace_score(groups: Sequence[Group], *, model: Decoder, folder: str, devia
     """
     known = read_laplace(Path(folder))
     _, std = normalisation(model)
-    spread = known.variance(features_of(groups, model)).sqrt()
+    spread = known.variance(features_of(groups, model, keep=False)).sqrt()
     return model_score(groups, model=model) - deviations * spread.float() / std
