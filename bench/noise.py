@@ -1,11 +1,13 @@
 """Reward models under flipped labels: plain Bradley-Terry beside what is meant to stand them.
 
 A quarter of the labels is turned round. On a linear toy every way is fitted to the same pairs and compared by how many
-new pairs it puts in the right order; with `--model` also a language model on a file of judged pairs, by its held-out
-accuracy. Whatever comes out is printed: nothing is chosen afterwards.
+new pairs it puts in the right order. With `--data` also on the hidden states that a frozen language model has for
+people's judged pairs, and with `--train` on the whole language model, both by accuracy on prompts held out, whose
+labels are as they were. Whatever comes out is printed: nothing is chosen afterwards.
 
     python -m bench.noise                                   # the linear toy, five seeds
-    python -m bench.noise --model M --data F --rows 400     # a language model as well
+    python -m bench.noise --data F                          # hidden states of SmolLM2 as well
+    python -m bench.noise --data F --train 200              # SmolLM2 fitted to 200 pairs as well
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ from prefloop.feedback.judged import read_judged
 from prefloop.loops.judged import as_taken, in_tokens
 from prefloop.loops.networks import networks_of
 from prefloop.loops.optimise import optimise
+from prefloop.models.load import load
 from prefloop.objectives.flips import known_flips
 from prefloop.objectives.members import each_member
 from prefloop.objectives.rewards import bradley_terry, smoothed_bradley_terry, soft_bradley_terry
 from prefloop.objectives.votes import voted_margin
-from prefloop.recipe import Data
-from prefloop.recipes import method
+from prefloop.recipe import Data, Model
+from prefloop.recipes import SMOLLM2, method
+from prefloop.scoring.hidden import features_of
 from prefloop.scoring.model import model_score
 from prefloop.select import turned_by_vote
 from prefloop.shaping.votes import voted_target, votes
@@ -51,7 +55,7 @@ def simulated(seed: int) -> tuple[Tensor, Tensor]:
 
 def fitted(objective: Bound, x: Tensor, said: Mapping[str, Tensor] | None = None, heads: int = 0) -> Tensor:
     """Weights of a linear head, or of several, by LBFGS with a Gaussian prior."""
-    w = torch.zeros(FEATURES, heads or 1, dtype=x.dtype, requires_grad=True)
+    w = torch.zeros(x.shape[-1], heads or 1, dtype=x.dtype, requires_grad=True)
 
     def step() -> Tensor:
         read = {"scores": x @ w} if heads else {"score": (x @ w).squeeze(-1)}
@@ -112,8 +116,62 @@ def linear(seeds: range) -> dict[str, list[float]]:
     return found
 
 
-def language_model(model: str, data: str, rows: int, seeds: range) -> dict[str, list[float]]:
-    """The held-out accuracy of reward models fitted to a file of pairs, a quarter of them turned round."""
+def judged(data: str) -> list[Group]:
+    """The pairs of a file or a store, the preferred answer first."""
+    return list(as_taken(read_judged(Data(source=data)), method("bradley-terry")()).groups)
+
+
+def apart(groups: list[Group], seed: int, learnt: int) -> tuple[list[int], list[int]]:
+    """Pairs to learn from, so many, and pairs of other prompts to measure on."""
+    draw = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(groups), generator=draw).tolist()
+    seen = {groups[i].prompt for i in order[:learnt]}
+    return order[:learnt], [i for i in order[learnt:] if groups[i].prompt not in seen]
+
+
+def turned(pairs: int, seed: int) -> Tensor:
+    """Which of so many pairs are turned round."""
+    return torch.rand(pairs, generator=torch.Generator().manual_seed(seed + 5_000)) < FLIPS
+
+
+def hidden(groups: list[Group], model: str) -> Tensor:
+    """Hidden states of a frozen model where a score would be read (P 2 d): mean 0, deviation 1 over all answers."""
+    frozen = load(Model(source=model, head="score"), name="reward")
+    x = features_of(groups, frozen).double()
+    return (x - x.mean((0, 1))) / x.std((0, 1)).clamp_min(1e-6)
+
+
+def scale(x: Tensor, seed: int) -> float:
+    """What features are multiplied by, beside the prior: what suits plain Bradley-Terry best on pairs left out."""
+    parts = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed)).chunk(5)
+
+    def right(by: float) -> float:
+        found = []
+        for part in parts:
+            kept = torch.ones(len(x), dtype=torch.bool).index_fill(0, part, False)
+            gaps = (x[part, 0] - x[part, 1]) @ fitted(bind(bradley_terry), by * x[kept])
+            found.append(float((gaps > 0).double().mean()))
+        return statistics.fmean(found)
+
+    return max((0.01, 0.03, 0.1, 0.3), key=right)
+
+
+def frozen(groups: list[Group], x: Tensor, seeds: range) -> dict[str, list[float]]:
+    """The held-out accuracy of every way on hidden states, seven tenths of the pairs learnt from."""
+    found: dict[str, list[float]] = {name: [] for name in WAYS}
+    for seed in seeds:
+        learnt, held = apart(groups, seed, len(groups) * 7 // 10)
+        flips = turned(len(learnt), seed)
+        noisy = torch.where(flips[:, None, None], x[learnt].flip(1), x[learnt])
+        noisy = noisy * scale(noisy, seed)
+        for name, way in WAYS.items():
+            gaps = (x[held, 0] - x[held, 1]) @ way(noisy, seed)
+            found[name].append(float((gaps > 0).double().mean()))
+    return found
+
+
+def trained(groups: list[Group], model: str, learnt: int, seeds: range) -> dict[str, list[float]]:
+    """The held-out accuracy of a language model of which every weight learns."""
     ways: dict[str, dict[str, Any]] = {
         "bradley-terry": {},
         "bradley-terry-smooth": {"smoothing": FLIPS},
@@ -122,17 +180,14 @@ def language_model(model: str, data: str, rows: int, seeds: range) -> dict[str, 
     }
     found: dict[str, list[float]] = {name: [] for name in ways}
     for seed in seeds:
-        draw = torch.Generator().manual_seed(seed)
+        train, held = apart(groups, seed, learnt)
+        flips = turned(len(train), seed).tolist()
+        noisy = [around(groups[i]) if flip else groups[i] for i, flip in zip(train, flips, strict=True)]
         for name, knobs in ways.items():
-            recipe = replace(method(name)(model=model, lr=2e-5, **knobs), seed=seed)
-            groups = list(as_taken(read_judged(Data(source=data)), method("bradley-terry")()).groups)
-            order = torch.randperm(len(groups), generator=draw.manual_seed(seed)).tolist()
-            train, held = [groups[i] for i in order[:rows]], [groups[i] for i in order[rows : rows + rows // 2]]
-            turned = (torch.rand(len(train), generator=draw) < FLIPS).tolist()
-            train = [around(g) if t else g for g, t in zip(train, turned, strict=True)]
+            recipe = replace(method(name)(model=model, lr=5e-5, **knobs), seed=seed)
             networks = networks_of(recipe, say=lambda _: None)
-            optimise(recipe, networks=networks, judged=in_tokens(train, networks["reward"]))
-            scores = model_score(held, model=networks["reward"])
+            optimise(recipe, networks=networks, judged=in_tokens(noisy, networks["reward"]))
+            scores = model_score([groups[i] for i in held[: 2 * learnt]], model=networks["reward"])
             scores = scores.mean(-1) if scores.dim() > 2 else scores
             found[name].append(float((scores[:, 0] > scores[:, 1]).double().mean()))
     return found
@@ -160,13 +215,17 @@ def main() -> None:
     """Print both tables."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, default=5)
-    ask.add_argument("--model")
-    ask.add_argument("--data")
-    ask.add_argument("--rows", type=int, default=400)
+    ask.add_argument("--model", default=SMOLLM2)
+    ask.add_argument("--data", help="judged pairs: a file or a feedback store")
+    ask.add_argument("--train", type=int, help="fit the whole model as well, to so many pairs of the data")
     told = ask.parse_args()
-    print(table(linear(range(told.seeds))))
-    if told.model and told.data:
-        print(table(language_model(told.model, told.data, told.rows, range(told.seeds))))
+    seeds = range(told.seeds)
+    print(table(linear(seeds)))
+    if told.data:
+        groups = judged(told.data)
+        print("\n" + table(frozen(groups, hidden(groups, told.model), seeds)), flush=True)
+        if told.train:
+            print("\n" + table(trained(groups, told.model, told.train, seeds)))
 
 
 if __name__ == "__main__":
