@@ -1,4 +1,4 @@
-"""Hidden states of judged answers: read at the place of the score, worked out once, and never those of another trunk."""
+"""Hidden states of judged answers: read where the score is, worked out once, and never those of another trunk."""
 
 import sqlite3
 
@@ -27,7 +27,9 @@ def asked(monkeypatch):
 
     answers, own = [], Decoder.outputs
     monkeypatch.setattr(
-        Decoder, "outputs", lambda self, batch, *r: answers.append(batch.lengths.count_nonzero()) or own(self, batch, *r)
+        Decoder,
+        "outputs",
+        lambda self, batch, *r: answers.append(batch.lengths.count_nonzero()) or own(self, batch, *r),
     )
     return lambda: sum(map(int, answers))
 

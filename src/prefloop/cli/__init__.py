@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from ..errors import PrefloopError
+from .heads import head
 from .models import sample, track
 from .people import export, import_, label
 from .recipes import check, explain, methods, verify
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
-for command in (demo, run, align, reward, explain, check, sample, track, label, import_, export, methods, verify):
+for command in (demo, run, align, reward, head, explain, check, sample, track, label, import_, export, methods, verify):
     app.command(command.__name__.rstrip("_"))(command)
 app.add_typer(serve, name="serve")
 

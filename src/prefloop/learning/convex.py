@@ -49,6 +49,10 @@ def solve(better: Tensor, worse: Tensor, *, price: float = 1e-3, tolerance: floa
     apart = (better - worse).double()
     if not bool(apart.isfinite().all()):
         raise DataError("a feature of an answer is not a finite number, and no head can be fitted to it.")
+    back = None
+    if len(apart) < apart.shape[1]:  # no pair has anything off their span, and there the price leaves the weights at 0
+        back, _ = torch.linalg.qr(apart.T)
+        apart = apart @ back
     weights = torch.zeros(apart.shape[1], dtype=torch.float64)
     own = price * torch.eye(apart.shape[1], dtype=torch.float64)
 
@@ -63,7 +67,7 @@ def solve(better: Tensor, worse: Tensor, *, price: float = 1e-3, tolerance: floa
         curve = apart.T @ (apart * (missed * (1 - missed))[:, None]) / len(apart) + own
         weights = _descended(loss, weights, torch.linalg.solve(curve, gradient), gradient)
     length = float(gradient.norm())
-    return Solved(weights=weights, gradient=length, short=length**2 / (2 * price))
+    return Solved(weights=weights if back is None else back @ weights, gradient=length, short=length**2 / (2 * price))
 
 
 def _descended(loss: Callable[[Tensor], Tensor], at: Tensor, step: Tensor, gradient: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a frozen decoder makes of answers: the hidden state that a score would be read from, for heads to be fitted to."""
+"""What a frozen decoder makes of answers: the hidden state that a score is read from, for heads to be fitted to."""
 
 from __future__ import annotations
 

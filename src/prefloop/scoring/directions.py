@@ -1,0 +1,110 @@
+"""A person's taste as a direction among several rewards, said in the prompt: what a policy is told, and is paid by."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..binding import Bound
+from ..errors import DataError, RewardError
+from ..models.encode import instructed
+from ..text import Group, Message, Prompt
+from .scorer import score
+
+_BEGIN = "Answer so that this rating is as high as it can be: "
+_SAID = re.compile(rf"{re.escape(_BEGIN)}([^\n.]+)\.(?:\n\n|\Z)")
+_PART = re.compile(r"(-?\d+) x ([^+]+?)(?: \+ |\Z)")
+
+
+def with_direction(prompt: Prompt, direction: Mapping[str, float]) -> Prompt:
+    """The prompt, told in which direction of the named rewards it is to be answered.
+
+    Only the direction counts: it is made a unit vector and said in whole hundredths, as a system message or before
+    plain text. So does directional preference alignment (DPA, Wang et al. 2024, arXiv 2402.18571), in words of its own.
+
+    Raises:
+        DataError: the direction has no length, or a name with a `+`, a full stop or a line break.
+
+    >>> with_direction(Prompt(text="Hi"), {"kind": 3.0, "brief": -4.0}).text.splitlines()[0]
+    'Answer so that this rating is as high as it can be: 60 x kind + -80 x brief.'
+    """
+    length = math.sqrt(sum(x * x for x in direction.values()))
+    wrong = [name for name in direction if not name.strip() or name != name.strip() or re.search(r"[+.\n]", name)]
+    if not (0 < length < math.inf) or wrong:
+        raise DataError(
+            f"{dict(direction)} is no direction among rewards: give each name, without + or full stop, a finite "
+            "number, not all of them 0."
+        )
+    parts = " + ".join(f"{round(100 * x / length)} x {name}" for name, x in direction.items())
+    return instructed(prompt, f"{_BEGIN}{parts}.")
+
+
+def direction_of(prompt: Prompt) -> tuple[dict[str, float], Prompt]:
+    """The direction, a unit vector by name, that `with_direction` said, and the prompt as it was before.
+
+    Raises:
+        DataError: it says none.
+
+    >>> direction_of(with_direction(Prompt(text="Hi"), {"kind": 3.0, "brief": -4.0}))[0]
+    {'kind': 0.6, 'brief': -0.8}
+    """
+    first = prompt.text if prompt.text is not None else prompt.messages[0].content
+    said = _SAID.match(first)
+    if said is None:
+        raise DataError(f"the prompt {prompt.shown[:80]!r} says no direction: put one there with `with_direction`.")
+    parts = {name: float(x) for x, name in _PART.findall(said[1])}
+    length = math.sqrt(sum(x * x for x in parts.values()))
+    rest = first[said.end() :]
+    if prompt.text is not None:
+        before = Prompt(text=rest)
+    else:
+        whole = (Message(role="system", content=rest),) if rest else ()
+        before = Prompt(messages=(*whole, *prompt.messages[1:]))
+    return {name: x / length for name, x in parts.items()}, before
+
+
+def directions(names: tuple[str, str], *, count: int, widest: float = 45.0) -> list[dict[str, float]]:
+    """So many directions between two rewards, evenly from `widest` degrees on one side of the first to the other.
+
+    >>> [round(v["brief"], 2) for v in directions(("kind", "brief"), count=3)]
+    [-0.71, 0.0, 0.71]
+    """
+    turns = [math.radians(widest * (2 * i / (count - 1) - 1)) for i in range(count)] if count > 1 else [0.0]
+    return [{names[0]: math.cos(turn), names[1]: math.sin(turn)} for turn in turns]
+
+
+def directed(groups: Sequence[Group], *, reward: Bound, names: tuple[str, ...], model: Any = None) -> Tensor:
+    """What each response is paid in the direction that its prompt says (P K).
+
+        reward = sum_d v_d r_d(x, y)        v the unit vector in the prompt, x the prompt without it
+
+    Directional preference alignment (DPA, Wang et al. 2024, arXiv 2402.18571): with `raft` it is its rejection-sampling
+    fine-tuning, on prompts that hold directions. `reward` gives a number for each of the `names`, such as a reward
+    model with channels: `bind(directed, reward=bind(model_score, model="reward"), names=("kind", "brief"),
+    model="reward")`. The rewards should be in units of their own deviations, or one of them decides every direction.
+
+    Raises:
+        RewardError: the reward gives another count of numbers, or a prompt says a direction among others.
+        DataError: a prompt says none.
+    """
+    said = [direction_of(g.prompt) for g in groups]
+    plain = [replace(g, prompt=before, prompt_ids=()) for g, (_, before) in zip(groups, said, strict=True)]
+    knobs = {**reward.knobs, **({} if model is None else {"model": model})}
+    paid = score(Bound(reward.function, knobs), plain, {})
+    if paid.dim() != 3 or paid.shape[-1] != len(names):
+        raise RewardError(
+            f"`{reward.name}` gives rewards of the shape {tuple(paid.shape)}, and the names are {', '.join(names)}: "
+            "give a reward with one number for each of them."
+        )
+    for way, _ in said:
+        if set(way) != set(names):
+            raise RewardError(
+                f"a prompt says a direction among {', '.join(way)}, and the rewards are {', '.join(names)}."
+            )
+    return torch.einsum("pkd,pd->pk", paid, torch.tensor([[way[name] for name in names] for way, _ in said]))
