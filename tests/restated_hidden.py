@@ -5,9 +5,7 @@ import math
 
 def simcse(views, *, temperature=0.05):
     """About the whole batch and not one prompt, and so are its arguments."""
-    apart = [
-        [[a - b for a, b in zip(first[v], second[v], strict=True)] for v in range(2)] for first, second in views
-    ]
+    apart = [[[a - b for a, b in zip(first[v], second[v], strict=True)] for v in range(2)] for first, second in views]
     found = []
     for one, same in apart:
         near = [math.exp(_cosine(one, other) / temperature) for _, other in apart]

@@ -260,8 +260,8 @@ class _Planner:
         read = [n for n in ascent.term.objective.inputs if n in derived or n.startswith("old_")]
         if read:
             raise RecipeError(
-                f"`{ascent.term.objective.name}` stands in `ascent` and asks for `{read[0]}`, which is worked out after "
-                "that step: it takes what the trained models give, and what comes with the batch."
+                f"`{ascent.term.objective.name}` stands in `ascent` and asks for `{read[0]}`, which is worked out "
+                "after that step: it takes what the trained models give, and what comes with the batch."
             )
 
     def _check_mix(self, mix: Mix) -> None:

@@ -84,7 +84,8 @@ def test_a_weight_is_back_to_the_bit(dtype):
     (weight.square().sum()).backward()
     optimiser.lean(0.1)
     torch.testing.assert_close(weight.detach(), (before.float() * 0.8).to(dtype), rtol=1e-2, atol=1e-6)
-    assert weight.grad is None and torch.equal(still, torch.ones(2, dtype=dtype))
+    assert weight.grad is None
+    assert torch.equal(still, torch.ones(2, dtype=dtype))
     optimiser.straighten()
     assert torch.equal(weight, before)
     assert all(torch.equal(t, state[n]) for n, t in optimiser.state().items())
@@ -113,5 +114,5 @@ def test_what_is_derived_is_no_part_of_the_step():
 
 @pytest.mark.parametrize("rate", [0.0, -1.0])
 def test_a_step_of_no_length_is_refused(rate):
-    with pytest.raises(RecipeError, match="`rate` is .*: it is above 0"):
+    with pytest.raises(RecipeError, match=r"`rate` is .*: it is above 0"):
         method("meta-rm")(ahead=rate)

@@ -111,4 +111,6 @@ def test_the_tokens_of_a_hole_are_read_and_not_learnt(recipe, batch, whole):
     exists = torch.arange(batch["ids"].shape[-1]) < batch.lengths[..., None]
     without_holes = gradients(recipe, batch.having(mask=exists.long()))
     # a reward model's score is read at the last token all the same; a length is that of what was chosen, as states are
-    assert (furthest(without_holes, whole) > NEAR) == (recipe.family != "reward" or name in ("goal-conditioned", "odin"))
+    assert (furthest(without_holes, whole) > NEAR) == (
+        recipe.family != "reward" or name in ("goal-conditioned", "odin")
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ..errors import DataError
@@ -25,7 +24,7 @@ class Consistency:
 
 
 def consistency(scores: Tensor) -> Consistency:
-    """Of contrast sets by their scores (N 2 2): that of answer j after prompt i, where answer i is the one for prompt i.
+    """Of contrast sets by their scores (N 2 2): that of answer j after prompt i, to which answer i belongs.
 
         responses     r(x, y) > r(x, y')
         instructions  r(x', y') > r(x, y')
@@ -36,6 +35,7 @@ def consistency(scores: Tensor) -> Consistency:
     Raises:
         DataError: there are no sets, or a score is not finite.
 
+    >>> import torch
     >>> found = consistency(torch.tensor([[[2.0, 1.0], [0.0, 3.0]], [[2.0, 1.0], [0.0, 0.5]]]))
     >>> found.responses.estimate, found.instructions.estimate, found.both.estimate
     (1.0, 0.5, 0.5)

@@ -17,10 +17,9 @@ def on_the_hull(variants: Sequence[T], embeddings: Tensor) -> list[T]:
     """The variants of one text whose embeddings (N d) are corners of their convex hull in two principal components.
 
     Whatever lies inside is a mixture of the corners, as far as two components show it, and is left out. In the form of
-    ConvexDA (Shen et al. 2023, arXiv 2309.16155): there the variants are rewordings of a judged item, by synonyms, and a
-    judged item is replaced by one of the corners, so that there is no more to learn from than before. Who rewords, and
-    which of the corners is taken, is left to the caller. Of equal embeddings the first counts. Up to three are corners
-    as they are, unless they lie on a line.
+    ConvexDA (Shen et al. 2023, arXiv 2309.16155), whose variants are rewordings of a judged item. Who rewords, and how
+    many of the corners are learnt from, is left to the caller. Of equal embeddings the first counts. Up to three are
+    corners as they are, unless they lie on a line.
 
     Raises:
         DataError: there is not one embedding for every variant, or one is not finite.

@@ -1,7 +1,7 @@
 """Two views of a hidden state, for losses that have to know an answer again in spite of some noise.
 
-Stock decoders have no dropout in them, so that the sampler and the trainer agree on every log-probability. What makes the
-views differ is dropout on the one hidden state that a score is read from, after the trunk, which is run once.
+Decoders run without dropout, so that the sampler and the trainer agree on every log-probability. What makes the views
+differ is dropout on the one hidden state that a score is read from, after the trunk, which is run once.
 """
 
 from __future__ import annotations

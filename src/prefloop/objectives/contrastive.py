@@ -12,11 +12,11 @@ def simcse(views: Float[Tensor, "P 2 2 D"], *, temperature: float = 0.05) -> Flo
         d_pv = views_p0v - views_p1v                               difference of pair p, in its view v
         loss = -log( exp(cos(d_p0, d_p1) / temperature) / sum_q exp(cos(d_p0, d_q1) / temperature) )
 
-    The auxiliary loss of Secrets of RLHF II (Wang et al. 2024, arXiv 2401.06080) that learns preferences apart by SimCSE
-    (Gao et al. 2021, arXiv 2104.08821), in the form on differences of the two responses' hidden states; q runs over all
-    pairs of the batch, p among them. There the two views are two passes with dropout in the model. Here they differ by
-    dropout on the last hidden state alone (`models.views`), for want of dropout in the models. `temperature` is above
-    0. With one pair, or without noise and with all differences at right angles, nothing is left to learn.
+    The auxiliary loss of Secrets of RLHF II (Wang et al. 2024, arXiv 2401.06080) that learns preferences apart by
+    SimCSE (Gao et al. 2021, arXiv 2104.08821), in the form on differences of the two responses' hidden states; q runs
+    over all pairs of the batch, p among them. There the two views are two passes with dropout in the model. Here they
+    differ by dropout on the last hidden state alone (`models.views`), for want of dropout in the models. `temperature`
+    is above 0. Of one pair alone there is nothing to learn.
 
     >>> import torch
     >>> apart = torch.tensor([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 2.0], [0.0, 0.0]]])
@@ -30,12 +30,13 @@ def simcse(views: Float[Tensor, "P 2 2 D"], *, temperature: float = 0.05) -> Flo
 def goal_states(states: Float[Tensor, "P 2 T D"], mask: Num[Tensor, "P 2 T"]) -> Float[Tensor, "P"]:
     """Bring each state of the preferred response near to its later ones, and away from those of the other response.
 
-        loss = -mean_{t < u} log sigmoid(cos(states_0t, states_0u)) - mean_{t, u} log sigmoid(-cos(states_0t, states_1u))
+        loss = -mean_{t < u} log sigmoid(cos(states_0t, states_0u))
+               -mean_{t, u}  log sigmoid(-cos(states_0t, states_1u))
 
-    over the tokens that the model chose. The contrastive loss of goal-conditioned reward models (Nath et al. 2024, arXiv
-    2407.13887), in which a later state of a preferred response is a goal that is reached. There states are drawn, a few
-    of each response; here all are read, which is the mean over such draws, and every goal is later than its state. A
-    response of one token has no later one, and the first part is 0.
+    over the tokens that the model chose. The contrastive loss of goal-conditioned reward models (Nath et al. 2024,
+    arXiv 2407.13887), in which a later state of a preferred response is a goal that is reached. There a few states of
+    each response are drawn, and their code takes the logarithm of a mean; here all are read, every goal is later than
+    its state, and logarithms are averaged. Of a response of one token there is no later state, and the first part is 0.
 
     >>> import torch
     >>> states = torch.tensor([[[[1.0, 0.0], [2.0, 0.0]], [[-1.0, 0.0], [0.0, 1.0]]]])

@@ -11,7 +11,7 @@ def told_apart(score: Float[Tensor, "P K"], calibrated: Num[Tensor, "P K"]) -> F
         value = 2 / k^2 sum_{i < j} sigmoid(|score_i - score_j|)        over the k responses that are `calibrated`
 
     The difference loss of MetaRM (Dou et al. 2024, arXiv 2405.00438; section 4 of Wang et al. 2024, arXiv 2401.06080).
-    The slope at two equal scores is taken as 0. A prompt with fewer than two draws has nothing to tell apart and gives 0.
+    The slope at two equal scores is taken as 0. A prompt with fewer than two draws gives 0.
 
     >>> import torch
     >>> told_apart(torch.tensor([[9.0, 1.0, 0.0]]), torch.tensor([[0.0, 1.0, 1.0]]))

@@ -24,11 +24,12 @@ def meta_rm(
     """Fit a reward model to pairs, with each gradient taken a step ahead towards telling the `draws` further apart.
 
     `shifted` is where the model comes from that draws them: the policy as it is now, whose answers are no longer those
-    that were judged. It answers the prompts of the pairs. `ahead` is the rate of that step.
+    that were judged. It answers the prompts of the pairs. `ahead` is the rate of that step, which has to be tried: too
+    small, it changes nothing.
     """
     recipe = fitted(
         name="meta-rm",
-        paper="Dou et al. 2024, arXiv 2405.00438; Wang et al. 2024, arXiv 2401.06080, draws to the prompts of the pairs",
+        paper="Dou et al. 2024, arXiv 2405.00438; Wang et al. 2024, arXiv 2401.06080, drawn for the judged prompts",
         summary="a reward model from pairs, learnt a step ahead towards telling a newer policy's answers apart",
         objective=bind(bradley_terry),
         beside={"shifted": Model(source=shifted)},

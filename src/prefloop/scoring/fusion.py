@@ -53,7 +53,9 @@ def fusion_of(groups: Sequence[Group], *, model: Decoder) -> Fusion:
         ModelError: it has channels.
     """
     if model.channels:
-        raise ModelError(f"{model.name} gives {len(model.channels)} channels, and rewards are fused of a model with one.")
+        raise ModelError(
+            f"{model.name} gives {len(model.channels)} channels, and rewards are fused of a model with one."
+        )
     there = torch.tensor([[k < len(g.responses) for k in range(max(len(g.responses) for g in groups))] for g in groups])
     return Fusion(features_of(groups, model)[there], model_score(groups, model=model)[there])
 

@@ -67,8 +67,8 @@ def leaning(drawn: Tensor, often: Tensor, rate: float) -> Tensor:
     """The rewards (64) from which a step of this rate up the slope of `told_apart` leads to the people's.
 
     That slope is written out for two draws (rows 2): of every two answers the weight of the rows that draw them, times
-    the slope of 1/2 sigmoid(|apart|). It jumps where two rewards meet, and those that the step keeps together lie there:
-    the iteration goes on in ever smaller parts.
+    the slope of 1/2 sigmoid(|apart|). It jumps where two rewards meet, and those that the step keeps together lie
+    there: the iteration goes on in ever smaller parts.
     """
     beside = torch.zeros(len(ANSWERS), len(ANSWERS), dtype=REWARD.dtype)
     beside.index_put_((drawn[:, 0], drawn[:, 1]), often, accumulate=True)

@@ -172,8 +172,8 @@ class RewardModel(Tabular):
 class Hidden(RewardModel):
     """Scores (prompts 64), and tables of what a model would read them from, of 8 numbers each.
 
-    `features` (prompts 64 8) are those of whole answers, and `states` (prompts 21 4 8) those after each token. Scores do
-    not depend on them: what a loss makes of the one leaves the other alone.
+    `features` (prompts 64 8) are those of whole answers, and `states` (prompts 21 4 8) those after each token. Scores
+    do not depend on them: what a loss makes of the one leaves the other alone.
     """
 
     def __init__(self, start: Tensor, features: Tensor, states: Tensor) -> None:
