@@ -21,9 +21,10 @@ def read(model, batch=BATCH):
 
 
 def test_states_are_those_of_the_stock_model_after_each_chosen_token(model):
+    stock = tiny.network("llama", head="score", dtype=torch.float64, seed=0)
     found, seen = read(model)["states"], torch.zeros(2, 3, 7, dtype=torch.bool)
     for p, k, start, ids in tiny.sequences(BATCH):
-        hidden = model.base.model(ids[None]).last_hidden_state[0, start:]
+        hidden = stock.model(ids[None]).last_hidden_state[0, start:]
         chosen = BATCH["mask"][p, k, : len(hidden)].bool()
         torch.testing.assert_close(found[p, k, : len(hidden)][chosen], hidden[chosen].detach())
         seen[p, k, : len(hidden)] = chosen
