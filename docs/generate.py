@@ -214,6 +214,7 @@ def _parts(recipe: Recipe) -> dict[str, Sequence[Bound]]:
         "derive": recipe.derive,
         "compare": recipe.compare,
         "objective": [piece for t in recipe.objective for piece in (t.objective, *t.objective.inner)],
+        "ascent": [recipe.ascent.term.objective] if recipe.ascent else [],
         "mix": [recipe.mix.term.objective] if recipe.mix else [],
     }
 

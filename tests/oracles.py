@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import restated
+import restated_hidden
 import restated_likelihoods
 import restated_parts
 import restated_rewards
@@ -18,6 +19,7 @@ from prefloop.objectives import (
     anchored,
     attributes,
     calibration,
+    contrastive,
     critic,
     cycles,
     degrees,
@@ -41,6 +43,7 @@ from prefloop.objectives import (
     rewards,
     robust,
     singles,
+    spread,
     thumbs,
     ties,
     token_level,
@@ -144,6 +147,9 @@ PURE_FUNCTIONS = {
     lengths.summed_bradley_terry: ({},),
     lengths.length_correlation: ({},),
     lengths.channels_apart: ({},),
+    contrastive.simcse: ({"temperature": 0.5}, {}),
+    contrastive.goal_states: ({},),
+    spread.told_apart: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
     policy.dual_clip: ({}, {"low": 0.1, "high": 0.4, "most": 1.2}),
     policy.gspo: ({}, {"low": 0.1, "high": 0.2}),
@@ -194,6 +200,7 @@ WHOLE_BATCH = {
         credit.batch_mean,
         credit.mismatched_kl,
         credit.midpoint,
+        contrastive.simcse,
         lengths.length_correlation,
         select.turned_by_vote,
     )
@@ -214,7 +221,7 @@ COMPARES_SIBLINGS = {
     for f in (credit.rloo, credit.group_mean, credit.grpo, credit.maxrl, credit.group_win_rate, select.best_and_worst)
 }
 SEEDS = range(4)
-RESTATED = (restated, restated_rewards, restated_likelihoods, restated_parts, restated_sure)
+RESTATED = (restated, restated_rewards, restated_likelihoods, restated_parts, restated_sure, restated_hidden)
 
 
 def inputs(function):
@@ -321,6 +328,8 @@ def batch(seed, *, k):
         "aspect": sometimes(normal(p, k, 5), 0.6),
         "gate": normal(p, 5).softmax(-1),
         "overlap": normal(p, 3, 3),
+        "views": normal(p, k, 2, 4),
+        "states": normal(p, k, t, 3),
         "token_label": sometimes(torch.randint(0, 3, (p, k, t), generator=source).double() / 2, 0.5),
         "liked_share": 0.1 + 0.8 * torch.rand(p, generator=source, dtype=torch.float64),
     }

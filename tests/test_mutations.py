@@ -98,6 +98,8 @@ EQUIVALENT = {
         f"torch.where(spread > 0, (x * y).sum() / {_SPREAD}.sqrt(), 0.0) -> "
         f"torch.where(spread > 0, (x * y).sum() / {_SPREAD}.sqrt(), 1.0)",
     },
+    # One draw alone is told apart from nothing, whatever 0 is divided by.
+    "told_apart": {"drawn.sum(-1) -> drawn.sum(1)", "min=1 -> min=2"},
     "best_alone": {"present(mask).sum(-1, keepdim=True) -> present(mask).sum(1, keepdim=True)"},
     "preferred": {"there.shape[-1] -> there.shape[1]"},
 }

@@ -6,10 +6,11 @@ from .names import VOCABULARY
 
 _POLICY = '"policy": Model(source="...", train=True)'
 _CRITIC = '"critic": Model(source="...", head="value", train=True)'
+_SCORE = '"reward model": Model(source="...", head="score", train=True)'
 _MODELS = {
     **dict.fromkeys(("logp", "entropy", "logits", "old_logp", "mismatched_logp"), _POLICY),
     **dict.fromkeys(("value", "old_value"), _CRITIC),
-    "score": '"reward model": Model(source="...", head="score", train=True)',
+    **dict.fromkeys(("score", "features", "views", "states"), _SCORE),
     "scores": '"reward model": Model(source="...", head="score", channels=("true", "kind"), train=True)',
     "gate": '"reward model": Model(source="...", head="score", channels=("true", "kind"), gate=64, train=True)',
     "overlap": '"reward model": Model(source="...", head="score", channels=("quality", "length"), train=True)',

@@ -59,6 +59,8 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("score", "P K", "reward model", "the reward model's output for the whole response, differentiable"),
     ("scores", "P K D", "reward model", "each channel of a reward model for the whole response, differentiable"),
     ("features", "P K D", "reward model", "the hidden state a score is read from, at the end of the response"),
+    ("views", "P K 2 D", "reward model", "`features` twice, each with some of its numbers left out by chance"),
+    ("states", "P K T D", "reward model", "the hidden state after each token, differentiable"),
     ("diversity", "P", "reward model", "how far a model's adapters point apart, the same for every row"),
     ("gate", "P D", "reward model", "how much each channel counts after this prompt; they add up to 1, differentiable"),
     (

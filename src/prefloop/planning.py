@@ -10,7 +10,7 @@ from .dials import Dial
 from .errors import RecipeError, nearest
 from .hints import hint
 from .names import VOCABULARY, compared_role, frozen_role, lookup, of_tokens
-from .recipe import Draws, Mix, Recipe
+from .recipe import Ascent, Draws, Mix, Recipe
 from .roles import following
 
 JUDGED = ("label", "target", "tied", "aspect", "token_label", "liked_share", "who", "resampled")
@@ -115,6 +115,9 @@ class _Planner:
             self._compare(bound)
         for term in recipe.objective:
             self._consume(term.objective)
+        if recipe.ascent is not None:
+            self._check_ascent(recipe.ascent)
+            self._consume(recipe.ascent.term.objective)
         if recipe.mix is not None:
             self._check_mix(recipe.mix)
             self._consume(recipe.mix.term.objective)
@@ -250,6 +253,15 @@ class _Planner:
             raise RecipeError(
                 f"`{self.recipe.name}` has a `kl_budget`, which is measured on a trained policy's own samples, and it "
                 "draws none: leave the budget out."
+            )
+
+    def _check_ascent(self, ascent: Ascent) -> None:
+        derived = {name for bound in (*self.recipe.derive, *self.recipe.compare) for name in bound.gives}
+        read = [n for n in ascent.term.objective.inputs if n in derived or n.startswith("old_")]
+        if read:
+            raise RecipeError(
+                f"`{ascent.term.objective.name}` stands in `ascent` and asks for `{read[0]}`, which is worked out "
+                "after that step: it takes what the trained models give, and what comes with the batch."
             )
 
     def _check_mix(self, mix: Mix) -> None:

@@ -162,6 +162,29 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ascent:
+    """A step ahead, at whose end every gradient of the objective is taken: up the slope of another term.
+
+        ahead    = weights + rate grad term(weights)
+        weights <- the optimiser's step from `weights`, with grad objective(ahead)
+
+    The first-order step of MetaRM (`meta-rm`), a plain one and the same for all weights. `term` reads what the trained
+    models give and what is in the batch, and nothing that is derived.
+
+    >>> from prefloop.objectives.spread import told_apart
+    >>> from prefloop.binding import bind
+    >>> Ascent(term=Term(objective=bind(told_apart)), rate=1e-3).term.weight
+    1.0
+    """
+
+    term: Term
+    rate: float | Dial
+
+    def __post_init__(self) -> None:
+        above_zero(rate=self.rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Optimiser:
     """AdamW with gradient clipping by global norm.
 
@@ -215,6 +238,7 @@ class Recipe:
     `objective` in `passes` passes over the batch, each cut into `minibatches` optimiser steps. Offline (without):
     `batch` judged groups a step.
 
+    ascent: a step ahead at whose end the gradients are taken.
     compare: functions of the policy's whole next-token distribution and frozen models', one number a token; what they
     give is differentiated, and only objectives read it. draws: answers of a frozen model, beside those of the policy or
     of the data. scoring: what becomes of a reward that fails. mix: judged answers to learn from beside the samples.
@@ -237,6 +261,7 @@ class Recipe:
     derive: tuple[Bound, ...] = ()
     compare: tuple[Bound, ...] = ()
     objective: tuple[Term, ...] = ()
+    ascent: Ascent | None = None
     mix: Mix | None = None
     optimiser: Optimiser = field(default_factory=Optimiser)
     batch: int = 8

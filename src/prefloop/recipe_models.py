@@ -14,7 +14,7 @@ TABLES: tuple[Head, ...] = ("traits", "numbers")
 GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
     "lm": ("logp", "entropy", "logits"),
     "value": ("value",),
-    "score": ("score", "features"),
+    "score": ("score", "features", "views", "states"),
     "token_score": ("token_score",),
     "traits": ("traits",),
     "numbers": ("numbers",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from torch import Tensor
@@ -55,6 +56,10 @@ class Learner(Protocol):
 
     def update(self, batch: Batch, loss: Loss) -> dict[str, Tensor]:
         """Add the gradient of `loss(outputs)`, however many parts the batch needs; the outputs it was taken at."""
+        ...
+
+    def ahead(self, rate: float) -> AbstractContextManager[None]:
+        """Take a plain gradient step for as long as this lasts, and forget its gradient; then be back, to the bit."""
         ...
 
     def step(self, lr: float) -> dict[str, float]:

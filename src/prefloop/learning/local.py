@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,17 @@ class LocalLearner:
         loss(leaves).backward()  # type: ignore[no-untyped-call]
         self.push(batch, {n: o.grad for n, o in leaves.items() if o.grad is not None})
         return {n: o.detach() for n, o in leaves.items()}
+
+    @contextlib.contextmanager
+    def ahead(self, rate: float) -> Iterator[None]:
+        """See `Learner.ahead`."""
+        for optimiser in self.optimisers.values():
+            optimiser.lean(rate)
+        try:
+            yield
+        finally:
+            for optimiser in self.optimisers.values():
+                optimiser.straighten()
 
     def step(self, lr: float) -> dict[str, float]:
         """See `Learner.step`."""

@@ -62,6 +62,23 @@ class MasterAdamW:
             w.forget()
 
     @torch.no_grad()
+    def lean(self, rate: float) -> None:
+        """Move the model's weights by -`rate` times their gradient, and forget it, until `straighten` is called."""
+        for w in self._weights:
+            w.aside = w.parameter.clone()
+            if w.grad is not None:
+                w.parameter.copy_(w.exact - rate * w.grad.to(w.exact))
+        self.zero()
+
+    @torch.no_grad()
+    def straighten(self) -> None:
+        """Give the model back the weights that it had before `lean`."""
+        for w in self._weights:
+            if w.aside is not None:
+                w.parameter.copy_(w.aside)
+            w.aside = None
+
+    @torch.no_grad()
     def put_back(self, tensors: Sequence[Tensor]) -> None:
         """Give every weight, in order, the value it had; the moments stay."""
         for w, tensor in zip(self._weights, tensors, strict=True):
@@ -90,6 +107,7 @@ class _Weight:
         whole = parameter.dtype in (torch.float32, torch.float64)
         self.exact = parameter.detach() if whole else parameter.detach().float()
         self.m, self.v = torch.zeros_like(self.exact), torch.zeros_like(self.exact)
+        self.aside: Tensor | None = None
         self._sum: Tensor | None = None
         self._hook: Any = None if whole else parameter.register_post_accumulate_grad_hook(self._collect)  # type: ignore[no-untyped-call]
 

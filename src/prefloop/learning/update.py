@@ -17,7 +17,7 @@ from ..metrics import measure
 from ..planning import Plan
 from ..recipe import Recipe, Term
 from ..reduce import weights
-from .learner import Learner, Network
+from .learner import Learner, Loss, Network
 
 
 class Dials:
@@ -36,6 +36,8 @@ class Dials:
                 self.dials[f"{path}.weight"] = term.weight
         if isinstance(recipe.optimiser.lr, Dial):
             self.dials["optimiser.lr"] = recipe.optimiser.lr
+        if recipe.ascent is not None and isinstance(recipe.ascent.rate, Dial):
+            self.dials["ascent.rate"] = recipe.ascent.rate
         self.now: dict[str, State] = {path: dial.start() for path, dial in self.dials.items()}
 
     def get(self, path: str, fixed: float | Dial) -> float:
@@ -61,7 +63,8 @@ class Dials:
 def terms(recipe: Recipe) -> dict[str, Term]:
     """Every term of what a recipe minimises, by its path in the recipe."""
     found = {f"objective.{i}": term for i, term in enumerate(recipe.objective)}
-    return found | ({"mix.term": recipe.mix.term} if recipe.mix is not None else {})
+    beside = {"mix": recipe.mix, "ascent": recipe.ascent}
+    return found | {f"{name}.term": one.term for name, one in beside.items() if one is not None}
 
 
 class ReadLogp(Protocol):
@@ -122,7 +125,7 @@ def update(
                 kept.update(found)
             return loss(recipe, outputs, tensors, dials)
 
-        outputs = learner.update(batch, first)
+        outputs = _learnt(recipe, learner, batch, first, dials)
         seen = measure({**tensors, **outputs, **scored})
         seen["loss"] = float(loss(recipe, outputs, tensors, dials))
         return {**seen, **_mixed_in(recipe, learner, mixed, dials), **_norms(learner.step(lr)), "lr": lr}
@@ -138,7 +141,7 @@ def update(
             def again(outputs: Mapping[str, Tensor], some: Batch = some) -> Tensor:
                 return loss(recipe, outputs, some.tensors, dials)
 
-            outputs = learner.update(some, again)
+            outputs = _learnt(recipe, learner, some, again, dials)
             metrics = {
                 **measure({**some.tensors, **outputs}),
                 "loss": float(again(outputs)),
@@ -146,6 +149,20 @@ def update(
                 **_norms(learner.step(lr)),
             }
     return {**metrics, **measure({**full, **scored}), "lr": lr}
+
+
+def _learnt(recipe: Recipe, learner: Learner, batch: Batch, value: Loss, dials: Dials) -> dict[str, Tensor]:
+    """Add the gradient of a loss where the weights are, or at the end of the recipe's `ascent`; the outputs there."""
+    ascent = recipe.ascent
+    if ascent is None:
+        return learner.update(batch, value)
+
+    def lower(outputs: Mapping[str, Tensor]) -> Tensor:
+        return -_reduced("ascent.term", ascent.term, {**batch.tensors, **outputs}, dials)
+
+    learner.update(batch, lower)
+    with learner.ahead(dials.get("ascent.rate", ascent.rate)):
+        return learner.update(batch, value)
 
 
 def _norms(norms: Mapping[str, float]) -> dict[str, float]:

@@ -8,6 +8,8 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
     score        AutoModelForSequenceClassification   score                  (P K)
                                                       scores, with channels  (P K D)
                                                       features, read by it   (P K D)
+                                                      views of them, two     (P K 2 D)
+                                                      states, after a token  (P K T D)
 
 A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
 is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
@@ -37,6 +39,7 @@ from .logprobs import token_logprobs
 from .places import Comparison, Places, compared
 from .prepacked import prepacked
 from .trial import set_up
+from .views import seen_twice
 
 Forward = Callable[[Tensor, Tensor, Tree], Tensor]
 """Hidden states (N d) of token ids (N) at positions (N) in a tree."""
@@ -184,9 +187,9 @@ class Decoder:
 
         def spread(values: Tensor) -> Tensor:
             """Values of the chosen tokens, back on P K T."""
-            full = values.new_zeros(chosen.shape[0], longest)
-            full[:, : chosen.shape[1]] = full[:, : chosen.shape[1]].masked_scatter(chosen, values)
-            return full.view(*batch["mask"].shape)
+            full = values.new_zeros(chosen.shape[0], longest, *values.shape[1:])
+            full[:, : chosen.shape[1]][chosen] = values
+            return full.view(*batch["mask"].shape, *values.shape[1:])
 
         def at_ends(read: Callable[[Tensor], Tensor]) -> Tensor:
             """What is read at the last token of every response, on P K; 0 for a missing one."""
@@ -218,7 +221,13 @@ class Decoder:
             }
             return {name: named[name]() for name in want}
         if self.head == "score":
-            return {name: at_ends(_whole if name == "features" else self._scores) for name in want}
+            plain: dict[str, Callable[[], Tensor]] = {
+                "score": lambda: at_ends(self._scores),
+                "features": lambda: at_ends(_whole),
+                "views": lambda: seen_twice(at_ends(_whole), batch, at=self.version),
+                "states": lambda: spread(_whole(hidden[slots])[back]),
+            }
+            return {name: plain[name]() for name in want}
         at = before if self.head == "value" else slots
         return {self.head: spread(self._scores(hidden[at])[back])}
 

@@ -30,6 +30,7 @@ from .distance import (
 )
 from .known_answers import KNOWN_ANSWERS
 from .known_attributes import KNOWN_ATTRIBUTES
+from .known_contrast import KNOWN_CONTRAST
 from .known_corrections import KNOWN_CORRECTIONS
 from .known_degrees import KNOWN_DEGREES
 from .known_dense import KNOWN_DENSE
@@ -156,6 +157,7 @@ def _best_of_n(draws: int = 40_000) -> Verdict:
 KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_PEOPLE,
+    **KNOWN_CONTRAST,
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
     **KNOWN_ATTRIBUTES,

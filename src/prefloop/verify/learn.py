@@ -29,6 +29,7 @@ from .tabular import (
     WHOLE,
     Critic,
     Gated,
+    Hidden,
     Policy,
     RewardModel,
     StepModel,
@@ -74,9 +75,21 @@ def of_several_numbers(recipe: Recipe) -> dict[str, Any]:
             start = torch.randn(1, len(ANSWERS), len(model.channels), generator=source, dtype=torch.float64)
             gate = torch.zeros(1, len(model.channels), dtype=torch.float64)
             found[role] = Gated(gate, start) if model.gate else RewardModel(start / 2)
+        if {"views", "states"} & set(plan(recipe).outputs.get(role, ())):
+            found[role] = Hidden(torch.zeros(1, len(ANSWERS)), *hidden())
         if model.head == "token_score" and model.train:
             found[role] = StepModel(torch.zeros(1, PREFIXES, TOKENS))
     return found
+
+
+def hidden(size: int = 8) -> tuple[Tensor, Tensor]:
+    """Features (1 64 8) of answers and states (1 21 4 8) after their tokens to begin with, at random."""
+    source = torch.Generator().manual_seed(8)
+    features, states = (
+        torch.randn(1, *shape, size, generator=source, dtype=torch.float64)
+        for shape in ((len(ANSWERS),), (PREFIXES, TOKENS))
+    )
+    return features, states
 
 
 def settling(recipe: Recipe) -> Recipe:

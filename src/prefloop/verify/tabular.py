@@ -169,6 +169,29 @@ class RewardModel(Tabular):
         return found
 
 
+class Hidden(RewardModel):
+    """Scores (prompts 64), and tables of what a model would read them from, of 8 numbers each.
+
+    `features` (prompts 64 8) are those of whole answers, and `states` (prompts 21 4 8) those after each token. Scores
+    do not depend on them: what a loss makes of the one leaves the other alone.
+    """
+
+    def __init__(self, start: Tensor, features: Tensor, states: Tensor) -> None:
+        """The scores, features and states of these tables."""
+        super().__init__(start)
+        self.features, self.states = nn.Parameter(features.clone()), nn.Parameter(states.clone())
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `score`, `views`, which are one and the same, and `states`."""
+        at, ids = prompt_rows(batch), batch["ids"]
+        read: dict[str, Callable[[], Tensor]] = {
+            "score": lambda: self.table[at[..., 0], answer_rows(ids)],
+            "views": lambda: self.features[at[..., 0], answer_rows(ids)].unsqueeze(2).expand(-1, -1, 2, -1),
+            "states": lambda: self.states[at, prefix_rows(ids), ids],
+        }
+        return {name: read[name]() for name in want}
+
+
 class Gated(Tabular):
     """How much each channel counts (prompts D), as logits, and channels that stay as they are (prompts 64 D)."""
 
