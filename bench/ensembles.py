@@ -1,11 +1,11 @@
-"""What an ensemble of reward models costs beside one model: peak memory, and seconds of a forward.
+"""What an ensemble of reward models costs beside one model: peak memory, and the seconds of a forward.
 
     python -m bench.ensembles --rounds 3
 
 A process for each of: one model with one head, four heads on one trunk, one LoRA adapter, four of them on one model,
 and two whole models. Each loads SmolLM2-135M, or `--model`, reads the same pairs of answers so often without a
-gradient, and says its own peak memory (`VmHWM`) and the median of its seconds. What is printed is also written to
-`bench/results/ensembles.json`.
+gradient, and says its own peak memory (`VmHWM`) and the median of its seconds of all cores together, which other work
+on the machine hardly changes. A row is printed, and stored in `bench/results/ensembles.json`, once it is measured.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def measured(kind: str, source: str, rounds: int) -> dict[str, Any]:
     name = "scores" if first.channels else "score"
     seconds = []
     for _ in range(rounds + 1):
-        began = time.perf_counter()
+        began = time.process_time()
         with torch.no_grad():
             for network in networks:
                 network.outputs(batch, {name})
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     return {"loaded": loaded, "peak": peak(), "seconds": seconds[1:]}
 
 
@@ -86,7 +86,7 @@ def main() -> None:
     from prefloop.recipes import SMOLLM2
 
     found: dict[str, dict[str, Any]] = {}
-    load = round(os.getloadavg()[0], 1)
+    facts = {"asked": {"model": asked.model, "rounds": asked.rounds}, "load before": round(os.getloadavg()[0], 1)}
     print(f"{'':16} {'peak MiB':>9} {'of one':>7} {'seconds':>8} {'of one':>7}", flush=True)
     for kind in KINDS:
         options = ["--kind", kind, "--model", asked.model or SMOLLM2, "--rounds", str(asked.rounds)]
@@ -96,9 +96,8 @@ def main() -> None:
         slower = seconds / statistics.median(alone["seconds"])
         mib, more = one["peak"] / 2**20, one["peak"] / alone["peak"]
         print(f"{kind:16} {mib:9.0f} {more:7.2f} {seconds:8.2f} {slower:7.2f}", flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    facts = {"asked": {"model": asked.model, "rounds": asked.rounds}, "load of the machine before": load}
-    RESULTS.write_text(json.dumps({**facts, "found": found}, indent=1) + "\n", encoding="utf-8")
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps({**facts, "found": found}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
