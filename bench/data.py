@@ -64,17 +64,17 @@ def pairs(tokenizer: Any, steps: int) -> list[Pair]:
     ]
 
 
-def chats(tokenizer: Any, count: int) -> list[list[dict[str, str]]]:
+def chats(tokenizer: Any, count: int) -> list[list[dict[str, Any]]]:
     """So many conversations of one question, `CHAT` tokens each.
 
     Raises:
         ValueError: the chat template makes another number of tokens of them.
     """
 
-    def ask(said: str) -> list[dict[str, str]]:
+    def ask(said: str) -> list[dict[str, Any]]:
         return [{"role": "user", "content": f"Continue:{said}"}]
 
-    def length(messages: list[dict[str, str]]) -> int:
+    def length(messages: list[dict[str, Any]]) -> int:
         said = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return len(tokenizer(said, add_special_tokens=False)["input_ids"])
 

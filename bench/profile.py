@@ -40,7 +40,8 @@ def kind(name: str) -> str:
 
 def table(events: Iterable[Any], seconds: float) -> str:
     """Seconds, share and, of the matrix products, arithmetic a second."""
-    spent, flops = defaultdict(float), defaultdict(float)
+    spent: dict[str, float] = defaultdict(float)
+    flops: dict[str, float] = defaultdict(float)
     for event in events:
         spent[kind(event.key)] += event.self_cpu_time_total / 1e6
         flops[kind(event.key)] += event.flops

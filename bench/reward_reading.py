@@ -7,6 +7,7 @@ the simulated people's taste on three quarters of the prompts, and prints the co
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from prefloop.batch import assemble
 from prefloop.feedback.taste import sentiment
 from prefloop.loops.demo import ENDING
 from prefloop.models.attention import Packed
+from prefloop.models.decoder import Decoder
 from prefloop.models.encode import for_model
 from prefloop.recipes import SMOLLM2
+from prefloop.text import Group
 
 
 @torch.no_grad()
-def hidden_states(model, groups, ending: tuple[int, ...]):
+def hidden_states(model: Decoder, groups: Sequence[Group], ending: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The hidden state at the last token of every answer, and the mean over the answer."""
     batch = assemble([for_model(g, model.tokenizer, ending=ending) for g in groups])
     last, mean = [], []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
+from at_once import work_at_once
 from prefloop.errors import DataError
 from prefloop.feedback.forest import add_replies, consensus, demonstrations, stored_trees
 from prefloop.feedback.judged import read_judged
@@ -303,35 +303,7 @@ def test_each_of_two_places_goes_to_one_and_a_late_answer_is_kept(store: Store) 
 def test_two_at_once_do_not_grow_a_tree_twice(store: Store) -> None:
     desk = Desk(store)
     desk.plant("Why?", "How?", empty=1)
-    failed: list[BaseException] = []
-
-    def work(who: str) -> None:
-        try:
-            empty = 0
-            while empty < 25:
-                leased = desk.queue.next_item("t", who)
-                if leased is None:
-                    empty += 1
-                    continue
-                value = agreeable(leased, who)
-                said = Submission(
-                    id=f"{who}-{leased.question.id}", project="t", question=leased.question.id, who=who, value=value,
-                    order=leased.order, revision=leased.revision,
-                )  # fmt: skip
-                twice = [threading.Thread(target=desk.queue.submit, args=(said,)) for _ in range(2)]
-                for thread in twice:
-                    thread.start()
-                for thread in twice:
-                    thread.join()
-        except BaseException as error:
-            failed.append(error)
-
-    people = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(8)]
-    for person in people:
-        person.start()
-    for person in people:
-        person.join()
-    assert failed == []
+    assert work_at_once(desk.queue, "t", agreeable, patience=25) == []
     run(desk, agreeable, people=9, seed=6)
     check_what_was_given(desk, SMALL)
     for tree in desk.trees():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from at_once import work_at_once
 from prefloop.errors import DataError
 from prefloop.feedback.members import DAY, EVERYBODY, Members
 from prefloop.feedback.progress import Share, progress
@@ -341,26 +341,7 @@ def test_many_people_at_once_lose_nothing_and_never_share_a_place(store: Store) 
     desk = Desk(store, overlap=2, gold_share=0.1)
     desk.add(30)
     desk.add(4, "gold", first=100)
-    failed: list[BaseException] = []
-
-    def work(who: str) -> None:
-        try:
-            while key := desk.next(who):
-                said = Submission(id=f"{who}-{key}", project="p", question=key, who=who, value=1, order=(0, 1))
-                twice = [threading.Thread(target=desk.queue.submit, args=(said,)) for _ in range(2)]
-                for thread in twice:
-                    thread.start()
-                for thread in twice:
-                    thread.join()
-        except BaseException as error:
-            failed.append(error)
-
-    people = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(8)]
-    for person in people:
-        person.start()
-    for person in people:
-        person.join()
-    assert failed == []
+    assert work_at_once(desk.queue, "p", lambda leased, who: 1) == []
     answers = Counter(a.question for a in store.answers())
     assert {key: n for key, n in answers.items() if int(key[1:]) < 100} == {f"q{n}": 2 for n in range(30)}
     assert len(list(store.events())) == sum(answers.values())

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from prefloop import Data, FitReward, bind, method
-from prefloop.errors import DataError, RecipeError
+from prefloop.errors import DataError, RecipeError, RewardError
 from prefloop.evaluation.preference import compared
 from prefloop.evaluation.reward_report import RewardReport, headline, render_reward
 from prefloop.feedback.judged import read_judged
@@ -227,7 +227,7 @@ def test_an_ensemble_of_one_model_twice_is_refused(folder, tmp_path):
         )
         needs = plan(several)
         with pytest.raises(
-            RecipeError, match="reads the reward models `reward` and `other`, which are the same weights"
+            RewardError, match=r"model `reward` of `score.reward` and the reward model `other` .* have the same"
         ):
             load_networks(several, needs)
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 OUT = Path(__file__).parents[2] / "tests" / "parity" / "trl.safetensors"
 IN_FULL = ("model.layers.0.self_attn.q_proj.weight", "model.norm.weight")
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "vocab_size": 32,
     "hidden_size": 16,
     "intermediate_size": 24,
@@ -69,7 +69,7 @@ BETA = 0.3
 def network(seed: int, start: dict[str, Tensor] | None = None) -> Any:
     """A Llama with random weights everywhere, or with some noise on those of another."""
     torch.manual_seed(seed)
-    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**SHAPE, attn_implementation="eager"))
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**{**SHAPE, "attn_implementation": "eager"}))
     with torch.no_grad():
         for name, p in model.named_parameters():
             p.copy_(
@@ -132,7 +132,9 @@ def as_cpo_reads(prompts: list[list[int]], chosen: list[list[int]], rejected: li
     return found
 
 
-def losses(weights: dict[str, dict[str, Tensor]], data: list[list[list[int]]]) -> Iterator[tuple[str, dict, Any, Any]]:
+def losses(
+    weights: dict[str, dict[str, Tensor]], data: list[list[list[int]]]
+) -> Iterator[tuple[str, dict[str, Any], Any, Any]]:
     """Every loss by name, what TRL was told, its value, and the model that has its gradient."""
     prompts, chosen, rejected = data
     words = [{"prompt": "3", "chosen": "4", "rejected": "5"}] * len(prompts)

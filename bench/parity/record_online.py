@@ -61,7 +61,8 @@ def main() -> None:
     parser.add_argument("--ppo", type=Path, help="one with trl==1.12.0")
     asked = parser.parse_args()
     given = {"bench.parity.trl_groups": asked.groups, "bench.parity.trl_ppo": asked.ppo}
-    found, about = rollouts(), {"k": K}
+    about: dict[str, Any] = {"k": K}
+    found = rollouts()
     with tempfile.TemporaryDirectory() as folder:
         drawn, part = Path(folder) / "drawn", Path(folder) / "part"
         write(found, about, drawn)

@@ -70,7 +70,7 @@ def learnt(made: Any, drawn: dict[str, Tensor], holes: bool) -> dict[str, Tensor
     logp = drawn["logp"].clone().requires_grad_()
     lengths = drawn["length"].tolist()
     ids = [[4] * n for n in lengths]
-    generated = ([[3]] * len(ids), ids, ["4"] * len(ids))
+    generated: tuple[Any, ...] = ([[3]] * len(ids), ids, ["4"] * len(ids))
     if holes:
         kept = [row[:n] for row, n in zip(drawn["mask"].tolist(), lengths, strict=True)]
         generated = (*generated[:2], kept, generated[2], None, {}, None, None)
@@ -89,7 +89,7 @@ def learnt(made: Any, drawn: dict[str, Tensor], holes: bool) -> dict[str, Tensor
 
 def main(drawn: Path, out: Path) -> None:
     given, _ = read(drawn)
-    found = {}
+    found: dict[str, Tensor] = {}
     with tempfile.TemporaryDirectory() as folder:
         network(0).save_pretrained(folder)
         for kind, cases in (("GRPO", GRPO), ("RLOO", RLOO)):

@@ -52,8 +52,8 @@ def trainer(rows: int, longest: int, told: dict[str, Any]) -> Any:
         **told,
     )
     prompts = Dataset.from_list([{"input_ids": [FIRST + i]} for i in range(rows)])
-    shape = transformers.LlamaConfig(**SHAPE, num_labels=1, pad_token_id=PADDING)
-    scored = [transformers.LlamaForSequenceClassification(shape) for _ in range(2)]
+    shape = transformers.LlamaConfig(**{**SHAPE, "num_labels": 1, "pad_token_id": PADDING})
+    scored: list[Any] = [transformers.LlamaForSequenceClassification(shape) for _ in range(2)]
     return PPOTrainer(
         args=config,
         processing_class=tokenizer(),
@@ -78,7 +78,8 @@ def learnt(drawn: dict[str, Tensor], told: dict[str, Any]) -> dict[str, Tensor]:
     transformers.set_seed(0)  # it shuffles, by numpy too
     logp, value = (drawn[n].clone().requires_grad_() for n in ("logp", "value"))
     rows, longest = logp.shape
-    made, seen, ids = trainer(rows, longest, told), {}, answers(drawn["length"], longest)
+    made, ids = trainer(rows, longest, told), answers(drawn["length"], longest)
+    seen: dict[str, Tensor] = {}
 
     def of(queries: Tensor, what: Tensor) -> Tensor:
         return what[queries[:, 0] - FIRST]
@@ -99,7 +100,7 @@ def learnt(drawn: dict[str, Tensor], told: dict[str, Any]) -> dict[str, Tensor]:
 
     def whitened(values: Tensor, *rest: Any, **more: Any) -> Tensor:
         seen["advantage"] = values  # the last it is asked for in a step
-        return whiten(values, *rest, **more)
+        return torch.as_tensor(whiten(values, *rest, **more))
 
     def ended(loss: Tensor) -> None:
         its = sys._getframe(1).f_locals
@@ -125,12 +126,14 @@ def learnt(drawn: dict[str, Tensor], told: dict[str, Any]) -> dict[str, Tensor]:
     finally:
         for name, own in before.items():
             setattr(ppo_trainer, name, own)
+    assert logp.grad is not None
+    assert value.grad is not None
     return {**seen, "logp": logp.grad, "value": value.grad}
 
 
 def main(drawn: Path, out: Path) -> None:
     given, _ = read(drawn)
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, told in PPO.items():
         whole = torch.full_like(given["length"], given["logp"].shape[1])
         rollouts = {**given, "length": whole} if name == "ppo.cut" else given

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .dials import Dial
 from .errors import RecipeError
 
 Head = Literal["lm", "value", "score", "token_score", "traits", "numbers"]
@@ -194,7 +195,7 @@ def at_least(lowest: int, **numbers: float | None) -> None:
             raise RecipeError(f"`{name}` is {number}: it is at least {lowest}.")
 
 
-def above_zero(**numbers: float | None) -> None:
+def above_zero(**numbers: float | Dial | None) -> None:
     """Refuse a setting that is not above 0; `None` and what moves pass."""
     for name, number in numbers.items():
         if isinstance(number, (int, float)) and not number > 0:

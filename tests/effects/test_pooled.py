@@ -88,6 +88,55 @@ def test_only_the_request_that_makes_a_forward_fail_fails():
         assert pool.submit([row(1, 7)]).result(20).item() == 7.0
 
 
+def refuses(error):
+    def score(rows):
+        raise error
+
+    return score
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        refuses(SystemExit(3)),
+        refuses(StopIteration("no more")),
+        refuses(CancelledError()),
+        lambda rows: torch.zeros(len(rows) - 1, 1),
+        lambda rows: torch.zeros(len(rows) + 1, 1),
+        lambda rows: None,
+    ],
+    ids=["ends the program", "ends a loop", "ends a task", "too few", "too many", "nothing"],
+)
+def test_whatever_a_model_does_nobody_waits_for_ever(score):
+    broken = True
+    with Pool(lambda rows: score(rows) if broken else torch.ones(len(rows), 1)).open() as pool:
+        bad = pool.submit([row(1, 1), row(1, 2)])
+        with pytest.raises((RuntimeError, ValueError, TypeError)):
+            bad.result(20)
+        broken = False
+        assert pool.submit([row(1, 1)]).result(20).item() == 1.0
+
+
+def test_a_request_for_nothing_is_refused_and_stops_nobody():
+    with Pool(Reader()).open() as pool:
+        with pytest.raises(ValueError, match="nothing to score"):
+            pool.submit([])
+        assert pool.submit([row(1, 3)]).result(20).item() == 3.0
+
+
+def test_what_is_dropped_is_not_read_and_what_is_being_read_is_answered():
+    reader = Reader(held=True)
+    with Pool(reader).open() as pool:
+        first = pool.submit([row(1, 5)])
+        assert reader.begun.wait(20)
+        others = [pool.submit([row(1, n)]) for n in range(10)]
+        pool.drop()
+        assert all(other.cancelled() for other in others)
+        reader.goes.set()
+    assert first.result(0).item() == 5.0
+    assert len(reader.forwards) == 1
+
+
 def test_a_cancelled_request_is_read_no_further():
     reader = Reader(held=True)
     with Pool(reader, tokens=2).open() as pool:

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from serve import served
 from prefloop.models.contract import reading
 from prefloop.scoring.model import model_score, normalisation
 from prefloop.web.reward import Limits, create_app
+from prefloop.web.serve_reward import listening, server_of
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,25 @@ def test_a_model_that_fails_is_told_and_goes_on():
         assert ask(client, GOOD).status_code == 200
 
 
+def test_a_model_that_ends_a_loop_or_a_task_is_told_as_well():
+    model = reward_model()
+    with served(create_app(model)) as url:
+        for error in (StopIteration(), CancelledError(), SystemExit(1)):
+
+            def hidden(*given, error=error):
+                raise error
+
+            model.hidden = hidden
+            asking = Asking(url, GOOD)
+            asking.join(30)
+            assert asking.status == 500
+            assert type(error).__name__ in asking.answer["detail"]
+        del model.hidden
+        asking = Asking(url, GOOD)
+        asking.join(30)
+        assert asking.status == 200
+
+
 class Asking(threading.Thread):
     """A caller with a connection of its own."""
 
@@ -259,3 +280,27 @@ def test_a_stop_lets_what_was_asked_be_answered():
     asked[0].join(30)
     assert asked[0].status == 200
     assert [t for t in threading.enumerate() if t.name == "reward" and t not in before] == []
+
+
+def test_a_stop_whose_time_is_over_leaves_what_waits():
+    """It ends with the forward that runs: whoever waits behind it has been given up, and is not read for nobody."""
+    model = reward_model()
+    gate = Gate(model)
+    with listening("127.0.0.1", 0) as place:
+        url = f"http://127.0.0.1:{place.getsockname()[1]}"
+        server = server_of(model, limits=Limits(tokens=1), grace=1)
+        serving = threading.Thread(target=server.run, args=([place],), daemon=True)
+        serving.start()
+        first = Asking(url, GOOD)
+        assert gate.begun.wait(30)
+        others = [Asking(url, GOOD) for _ in range(8)]
+        time.sleep(1.0)  # they are all waiting
+        server.should_exit = True
+        time.sleep(3.0)  # longer than it gives them
+        gate.goes.set()
+        serving.join(30)
+        assert not serving.is_alive()
+    for asking in (first, *others):
+        asking.join(30)
+        assert (asking.status, asking.answer["detail"]) == (503, "the reward model is stopped.")
+    assert gate.forwards == 1

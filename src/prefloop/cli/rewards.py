@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import RecipeError
 from .runs import command_line, run_into
 from .shared import As, HeldOut, Out, Resume, Set, Split, Trained, console, table
+
+if TYPE_CHECKING:
+    from ..loops.reward import FitReward
+
+MEMBER = "member"
 
 
 def reward(
@@ -25,6 +30,9 @@ def reward(
         float, typer.Option(help="The share of people, of three or more, whose judgements are only measured on.")
     ] = 0.1,
     curve: Annotated[str, typer.Option(help="Fit it to so many judgements too, such as 100,300,1000.")] = "",
+    members: Annotated[
+        int, typer.Option(min=1, help="Fit so many, each from a seed of its own, into OUT/member-1 and so on.")
+    ] = 1,
     split: Split = "",
     form: As = "",
     resume: Resume = False,
@@ -47,9 +55,27 @@ def reward(
     value = FitReward(recipe=aligned.recipe, held_out=held_out, held_out_people=held_out_people, curve=_counts(curve))
     given = {"--model": model, "--data": data, "--kind": kind, "--held-out": held_out, "--split": split, "--as": form}
     given |= {"--held-out-people": held_out_people, "--curve": curve}
+    given |= {"--members": members if members > 1 else ""}
     spelt = {name: word for name, word in given.items() if word != ""}
-    run_into(value, out, resume, "local", command_line("reward", spelt, out, "local", changes))
+    line = command_line("reward", spelt, out, "local", changes)
+    if members > 1:
+        _ensemble(value, members, out, resume, line)
+        return
+    run_into(value, out, resume, "local", line)
     _show(out)
+
+
+def _ensemble(value: FitReward, count: int, out: Path, resume: bool, line: str) -> None:
+    """Fit each member into a folder of its own, and show what they say alone and together."""
+    from ..loops.ensemble import MEASURED, measure
+    from ..loops.ensemble import members as of
+
+    parts = {out / f"{MEMBER}-{n}": one for n, one in enumerate(of(value, count), 1)}
+    for folder, one in parts.items():
+        run_into(one, folder, resume, "local", line)
+    rows = list(measure(value, list(parts), out).items())
+    console.print(table(f"held-out accuracy of {count} x {value.recipe.name} (95 %, Wilson)", ("", "accuracy"), rows))
+    console.print(f"{out / MEASURED}; each member's report: {out / f'{MEMBER}-1' / 'reward.html'}", soft_wrap=True)
 
 
 def _counts(curve: str) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ def _serve() -> None:
 def reward(
     model: Annotated[str, typer.Option(help="A fitted reward model: a folder or hub id.")],
     host: Annotated[str, typer.Option(help="127.0.0.1: this machine only; 0.0.0.0: whoever reaches it.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="The port.")] = 8100,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = 8100,
     wait: Annotated[float, typer.Option(min=0.0, help="Milliseconds that a sequence waits for others.")] = 2.0,
     tokens: Annotated[int, typer.Option(min=1, help="Tokens of one forward.")] = 8192,
     room: Annotated[int, typer.Option(min=1, help="Sequences that may wait at once.")] = 4096,

@@ -87,7 +87,7 @@ class Adjudications:
                 "project": project,
                 "question": question,
                 "who": who,
-                "revision": next_revision(connection, question, who),
+                "revision": connection.scalar(select(next_revision(question, who))),
                 "value": value,
                 "order": list(range(len(asked.lengths))),
                 "seconds": 0.0,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from ..errors import DataError
 from ..text import Answer, Question
@@ -22,7 +22,7 @@ from .kinds import asked, check_value, json_text, plain
 from .pace import check_pace
 from .projects import project_of
 from .records import Item, Leased, Project, Purpose, Receipt, Submission
-from .rows import answer_row, read_question, read_questions
+from .rows import answer_row, next_revision, read_question, read_questions
 from .sources import chance, shown_order
 from .stopping import Stopping
 from .store import Store, asked_one, checked, put_questions
@@ -277,11 +277,7 @@ def _own(connection: Connection, said: Submission) -> RowMapping:
 
 
 _SENT = select(EVENTS.c.who, EVENTS.c.question, EVENTS.c.revision).where(EVENTS.c.submission == bindparam("id"))
-_LAST = select(func.max(EVENTS.c.revision)).where(
-    EVENTS.c.question == ITEMS.c.question, EVENTS.c.who == bindparam("by")
-)
-_REVISION = (func.coalesce(_LAST.correlate(ITEMS).scalar_subquery(), -1) + 1).label("revision")
-"""The number of the next thing a person does with a question."""
+_REVISION = next_revision(ITEMS.c.question, bindparam("by")).label("revision")
 _GIVEN = select(ITEMS.c.question, ITEMS.c.purpose, _REVISION).where(ITEMS.c.seq == bindparam("item"))
 _MINE = (SLOTS.c.item == ITEMS.c.seq, SLOTS.c.who == bindparam("by"), SLOTS.c.state != "barred")
 _HAD = select(1).where(*_MINE).exists()

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bind
 
 from ..text import Answer, Group, Message, Prompt, Question, Response
 from .records import Event
-from .tables import EVENTS, GROUPS, QUESTIONS, RESPONSES
+from .tables import EVENTS, GROUPS, ITEMS, QUESTIONS, RESPONSES
 
 Row = dict[str, Any]
 Where = list[ColumnElement[bool]]
@@ -155,11 +155,10 @@ def standing(*, until: int | None = None) -> Select[Any]:
     return latest(EVENTS, until=until).where(EVENTS.c.event == "answer")
 
 
-def next_revision(connection: Connection, question: str, who: str) -> int:
-    """The number of the next thing a person does with a question."""
-    mine = select(EVENTS.c.revision).where(EVENTS.c.question == question, EVENTS.c.who == who)
-    last = connection.execute(mine.order_by(EVENTS.c.revision.desc()).limit(1)).scalar()
-    return 0 if last is None else int(last) + 1
+def next_revision(question: Any, who: Any) -> ColumnElement[int]:
+    """The number of the next thing a person does with a question, as a part of a statement that may have its item."""
+    mine = select(func.max(EVENTS.c.revision)).where(EVENTS.c.question == question, EVENTS.c.who == who)
+    return func.coalesce(mine.correlate(ITEMS).scalar_subquery(), -1) + 1
 
 
 def read_answers(connection: Connection, where: Where, *, until: int | None = None) -> list[Answer]:

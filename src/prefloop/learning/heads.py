@@ -114,4 +114,4 @@ def _cheapest(better: Tensor, worse: Tensor, prompts: Sequence[int], draw: torch
             total += float(softplus(-(apart[fold == n] @ found.weights)).sum())
         return total
 
-    return min(reversed(PRICES), key=lost)
+    return float(min(reversed(PRICES), key=lost))

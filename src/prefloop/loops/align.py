@@ -122,7 +122,7 @@ def aligned(align: Align, folder: RunFolder, *, progress: Progress, people: floa
     networks = networks_of(recipe, say=progress.say)
     reader = networks[next(iter(needs.outputs))]
     judged = within_context(judged, reader, instructions=needs.instructions.values(), say=say)
-    parts = _split(judged, align.held_out, people)
+    parts = split(judged, align.held_out, people)
     if len(parts.train) < fewest:
         raise DataError(
             f"a learning curve is asked for up to {fewest} judgements, and {len(parts.train)} are there to learn from: "
@@ -199,7 +199,7 @@ def channel_scores(groups: Sequence[Group], model: Any) -> Tensor:
     return model_score(groups, model=model) * std + mean
 
 
-def _split(judged: Sequence[Group], share: float, people: float) -> Split:
+def split(judged: Sequence[Group], share: float, people: float) -> Split:
     """To learn from and to measure on, by prompt, and by person where a share of the people is held out as well."""
     apart = [kept_apart(g.prompt, share) for g in judged]
     train, held_out = ([g for g, out in zip(judged, apart, strict=True) if out is side] for side in (False, True))

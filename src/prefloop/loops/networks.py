@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from ..planning import Plan, plan
 from ..recipe import Model, Recipe
 from ..recipe_models import TABLES
 from ..roles import model_of
+from ..scoring.model import must_differ
 from .seeds import seed_of
 
 
@@ -67,20 +67,13 @@ def load_networks(
 
 
 def _must_differ(recipe: Recipe, networks: Mapping[str, Any]) -> None:
-    """Refuse an ensemble of reward models of which two are one: they would agree about everything.
-
-    Raises:
-        RecipeError: names the two.
-    """
+    """Refuse an ensemble of reward models of which two are one, before anything is drawn or learnt (`must_differ`)."""
     for name, scorer in recipe.score.items():
         roles = scorer.knobs.get("model")
-        for one, other in combinations(roles if isinstance(roles, (tuple, list)) else (), 2):
-            a, b = networks.get(one), networks.get(other)
-            if a is not None and b is not None and (a is b or a.digest() == b.digest()):
-                raise RecipeError(
-                    f"`score.{name}` reads the reward models `{one}` and `{other}`, which are the same weights, so "
-                    "that together they are no ensemble: give each a model that was fitted with another seed."
-                )
+        several = [role for role in roles if role in networks] if isinstance(roles, (tuple, list)) else []
+        if len(several) > 1:
+            digests = [networks[role].digest() for role in several]
+            must_differ([f"the reward model `{role}` of `score.{name}`" for role in several], digests.__getitem__)
 
 
 def networks_of(recipe: Recipe, *, say: Callable[[str], None]) -> dict[str, Any]:

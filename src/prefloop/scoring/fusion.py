@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from ..errors import ModelError
 from ..models.decoder import Decoder
 from ..text import Group
-from .laplace import features_of
+from .hidden import features_of
 from .model import model_score
 
 _FILE = Path("fusion", "items.safetensors")
@@ -79,4 +79,6 @@ def fusion_score(
             "fusion_of(groups, model=model).save(folder)."
         )
     known = Fusion(**load_file(file))
-    return known.fused(features_of(groups, model), model_score(groups, model=model), neighbours=neighbours, own=own)
+    return known.fused(
+        features_of(groups, model, keep=False), model_score(groups, model=model), neighbours=neighbours, own=own
+    )

@@ -40,7 +40,7 @@ def model_score(groups: Sequence[Group], *, model: Decoder | tuple[Decoder, ...]
     """
     if isinstance(model, tuple):
         scores = torch.stack([model_score(groups, model=one) for one in model], -1)
-        _must_differ(scores, [one.name for one in model], lambda d: model[d].digest())
+        must_differ([one.name for one in model], lambda d: model[d].digest(), scores)
         return scores
     return plain_scores([for_model(g, model.tokenizer, ending=model.ending) for g in groups], model)
 
@@ -58,15 +58,24 @@ def plain_scores(groups: Sequence[Group], model: Decoder, *, at_once: int = AT_O
     members = [n for n, channel in enumerate(model.channels) if channel.startswith(MEMBER)]
     if members:
         names = [f"{model.name}'s {model.channels[n]}" for n in members]
-        _must_differ(scores[..., members], names, lambda i: model.row(members[i]))
+        must_differ(names, lambda i: model.row(members[i]), scores[..., members])
     mean, std = normalisation(model)
     return (scores.float().cpu() - mean) / std
 
 
-def _must_differ(scores: Tensor, names: Sequence[str], weights: Callable[[int], Any]) -> None:
-    """Refuse members that say the same of all answers, if their `weights` are the same as well."""
+def must_differ(names: Sequence[str], weights: Callable[[int], Any], scores: Tensor | None = None) -> None:
+    """Refuse an ensemble of which two members have the same `weights`.
+
+    It is asked when a recipe's models are loaded, before anything is drawn, and again when they score, since members
+    also come as channels of one model, which learn on, and from Python without a recipe. With `scores`, a number for
+    each member at the end, weights are compared only of those that say the same of all answers: hardly ever.
+
+    Raises:
+        RewardError: names the two.
+    """
     for a, b in itertools.combinations(range(len(names)), 2):
-        if bool((scores[..., a] == scores[..., b]).all()) and weights(a) == weights(b):
+        alike = scores is None or bool((scores[..., a] == scores[..., b]).all())
+        if alike and weights(a) == weights(b):
             raise RewardError(
                 f"{names[a]} and {names[b]} have the same weights: an ensemble of copies is never in doubt. Fit each "
                 "with a seed of its own (--set seed=1), or leave one out."

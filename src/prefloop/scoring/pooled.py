@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -42,7 +42,8 @@ class Pool:
     A forward begins `wait` seconds after the oldest request came, or as soon as `tokens` wait; while one runs, the next
     fills up by itself. A forward takes `tokens` at most, a prompt that several rows begin with counted and read once; a
     row that is longer goes alone. A request whose future is cancelled is dropped with all of it that has not been read.
-    Where a forward fails each of its rows is read alone, so that only the requests that make it fail do.
+    Where a forward fails each of its rows is read alone, so that only the requests that make it fail do. Whatever a
+    forward does, the thread that reads lives on: nobody waits for an answer that cannot come.
 
     >>> from prefloop.text import Prompt, Response
     >>> def lengths(rows): return torch.tensor([[float(len(r.responses[0].ids))] for r in rows])
@@ -67,7 +68,7 @@ class Pool:
 
     @contextmanager
     def open(self) -> Iterator[Pool]:
-        """Score until the end of the block; what waits then is scored before it is left."""
+        """Score until the end of the block; what waits then and is not dropped is scored before it is left."""
         self._closed = False
         worker = threading.Thread(target=self._work, name="reward", daemon=True)
         worker.start()
@@ -78,6 +79,13 @@ class Pool:
                 self._closed = True
                 self._changed.notify_all()
             worker.join()
+
+    def drop(self) -> None:
+        """Cancel what waits; what is being read is still answered."""
+        with self._changed:
+            waiting = list(self._waiting)
+        for request in waiting:  # not under the lock: whoever waits is told at once
+            request.future.cancel()
 
     @contextmanager
     def admitted(self, rows: int) -> Iterator[None]:
@@ -101,7 +109,10 @@ class Pool:
 
         Raises:
             RunError: the pool is closed.
+            ValueError: there are no rows.
         """
+        if not rows:
+            raise ValueError("there is nothing to score: give one row or more.")
         request = _Request(rows)
         with self._changed:
             if self._closed:
@@ -158,10 +169,13 @@ class Pool:
 
     def _scores(self, rows: list[Group]) -> list[Tensor | Exception]:
         try:
-            return list(self._score(rows)[:, 0])
-        except Exception as error:
+            found = list(self._score(rows)[:, 0])
+            if len(found) != len(rows):
+                raise ValueError(f"it gave {len(found)} scores for {len(rows)} sequences")
+            return found
+        except BaseException as error:
             if len(rows) == 1:
-                return [error]
+                return [_to_be_raised(error)]
         return [score for row in rows for score in self._scores([row])]
 
     def _scored(self, request: _Request, score: Tensor | Exception) -> None:
@@ -180,6 +194,13 @@ class Pool:
             request.future.set_result(torch.stack(request.scores))
         else:
             request.future.set_exception(score)
+
+
+def _to_be_raised(error: BaseException) -> Exception:
+    """The error, or one that says it: some end a loop, a task or a program where they are raised again."""
+    if isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration, CancelledError)):
+        return error
+    return RuntimeError(f"the model raised {type(error).__name__}: {error}")
 
 
 def _size(row: Group) -> int:

@@ -59,7 +59,10 @@ def create_app(model: Decoder, *, token: str = "", limits: Limits | None = None)
     @asynccontextmanager
     async def scoring(app: FastAPI) -> AsyncIterator[None]:
         with pool.open():
-            yield
+            try:
+                yield
+            finally:
+                pool.drop()  # the server has given them time: who waits still is gone, or was told to wait no longer
 
     app = FastAPI(
         title="prefloop reward",
@@ -124,9 +127,12 @@ def _routes(app: FastAPI, reader: Reader, pool: Pool, limits: Limits, *, secured
         count = sum(len(row.responses) for row in asked.rows)
         if count > limits.room:
             raise Refused(f"it has {count} responses and a request takes {limits.room}: send them in parts.")
-        with pool.admitted(count):
-            rows = await asyncio.to_thread(reader.singles, asked)
-            scores = await _unless_gone(request, pool.submit(rows))
+        try:
+            with pool.admitted(count):
+                rows = await asyncio.to_thread(reader.singles, asked)
+                scores = await _unless_gone(request, pool.submit(rows))
+        except asyncio.CancelledError:  # the server is being stopped, and the time that it gave is over
+            raise RunError("the reward model is stopped.") from None
         if scores is None:
             return Response(status_code=499)  # nobody is there to read it
         return _answer(asked, scores, reader)
@@ -169,23 +175,24 @@ def _errors(app: FastAPI) -> None:
     def told(problem: Problem, status: int, **headers: str) -> Response:
         return JSONResponse(problem.model_dump(), status_code=status, headers=headers)
 
+    # None of these hops to another thread: when the server stops there is no time to come back from it.
     @app.exception_handler(RequestValidationError)
-    def of_body(request: Request, error: RequestValidationError) -> Response:
+    async def of_body(request: Request, error: RequestValidationError) -> Response:
         errors = error.errors()
         return told(misread(errors), 400 if errors[0]["type"] == "json_invalid" else 422)
 
     @app.exception_handler(Refused)
-    def of_row(request: Request, error: Refused) -> Response:
+    async def of_row(request: Request, error: Refused) -> Response:
         return told(error.problem, 422)
 
     @app.exception_handler(Full)
-    def of_room(request: Request, error: Full) -> Response:
+    async def of_room(request: Request, error: Full) -> Response:
         return told(Problem(detail=str(error)), 429, **{"Retry-After": "1"})
 
     @app.exception_handler(RunError)
-    def of_stop(request: Request, error: RunError) -> Response:
+    async def of_stop(request: Request, error: RunError) -> Response:
         return told(Problem(detail=str(error)), 503)
 
     @app.exception_handler(Exception)
-    def of_model(request: Request, error: Exception) -> Response:
+    async def of_model(request: Request, error: Exception) -> Response:
         return told(Problem(detail=f"the model failed with {type(error).__name__}: {error}"), 500)
