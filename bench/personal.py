@@ -10,8 +10,10 @@ judgements, and by z of three judgements that were asked for at random or by wha
 
 import random
 import sys
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
 from prefloop import Model, load
 from prefloop.feedback.judged import read_judged
@@ -22,29 +24,32 @@ from prefloop.recipes import SMOLLM2
 from prefloop.scoring.hidden import features_of
 from prefloop.scoring.personal import fit_personal
 from prefloop.statistics import paired_bootstrap
+from prefloop.text import Group
 
 PEOPLE, EACH, NEW = 120, 30, 40
 
 
-def judge(mind, texts, draw):
+def judge(mind: int, texts: Sequence[str], draw: random.Random) -> bool:
     """Whether the first is preferred."""
     ahead = 2 * (sentiment("", texts[0]) - sentiment("", texts[1]))
     words = len(texts[0].split()) - len(texts[1].split())
     ahead += (1 if mind else -1) * words / 8
-    return draw.random() < torch.tensor(ahead).sigmoid()
+    return draw.random() < float(torch.tensor(ahead).sigmoid())
 
 
-def judged(features, groups, places, mind, draw):
+def judged(features: Tensor, groups: Sequence[Group], places: Sequence[int], mind: int, draw: random.Random) -> Tensor:
     """Features of pairs (n 2 d) as somebody of this mind judges them, the preferred first."""
     rows = [features[p] if judge(mind, groups[p].texts, draw) else features[p].flip(0) for p in places]
     return torch.stack(rows)
 
 
-def right(score, pairs):
+def right(score: Callable[[Tensor], Tensor], pairs: Tensor) -> float:
+    """The share of pairs whose preferred answer has the higher score."""
     return float((score(pairs[:, 0]) > score(pairs[:, 1])).double().mean())
 
 
-def asked(known, pool, draw, active, n=3):
+def asked(known: Personal, pool: Tensor, draw: random.Random, active: bool, n: int = 3) -> list[float]:
+    """What is known of somebody after so many questions, asked for by what they would tell or at random."""
     belief, left = Belief.of_anybody(known.others.shape[-1] - 1), list(range(len(pool)))
     for _ in range(n):
         told = belief.information(known.channels(pool[left]))
@@ -61,7 +66,12 @@ def main() -> None:
     seen = [judged(features, groups, draw.sample(train, EACH), n % 2, draw) for n in range(PEOPLE)]
     known = fit_personal(torch.cat(seen), [f"p{n}" for n in range(PEOPLE) for _ in range(EACH)], steps=400)
     one = fitted_head(torch.cat(seen), price=1.0)
-    found = {"one reward for all": [], "ten judgements": [], "three at random": [], "three asked for": []}
+    found: dict[str, list[float]] = {
+        "one reward for all": [],
+        "ten judgements": [],
+        "three at random": [],
+        "three asked for": [],
+    }
     for n in range(NEW):
         pool = judged(features, groups, draw.sample(train, 40), n % 2, draw)
         new = judged(features, groups, test, n % 2, draw)
