@@ -11,6 +11,7 @@ judgements, and by z of three judgements that were asked for at random or by wha
 import random
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from prefloop.learning.heads import fitted_head
 from prefloop.learning.newcomers import Belief
 from prefloop.recipes import SMOLLM2
 from prefloop.scoring.hidden import features_of
-from prefloop.scoring.personal import fit_personal
+from prefloop.scoring.personal import PersonalReward, fit_personal
 from prefloop.statistics import paired_bootstrap
 from prefloop.text import Group
 
@@ -48,7 +49,7 @@ def right(score: Callable[[Tensor], Tensor], pairs: Tensor) -> float:
     return float((score(pairs[:, 0]) > score(pairs[:, 1])).double().mean())
 
 
-def asked(known: Personal, pool: Tensor, draw: random.Random, active: bool, n: int = 3) -> list[float]:
+def asked(known: PersonalReward, pool: Tensor, draw: random.Random, active: bool, n: int = 3) -> list[float]:
     """What is known of somebody after so many questions, asked for by what they would tell or at random."""
     belief, left = Belief.of_anybody(known.others.shape[-1] - 1), list(range(len(pool)))
     for _ in range(n):
@@ -66,19 +67,15 @@ def main() -> None:
     seen = [judged(features, groups, draw.sample(train, EACH), n % 2, draw) for n in range(PEOPLE)]
     known = fit_personal(torch.cat(seen), [f"p{n}" for n in range(PEOPLE) for _ in range(EACH)], steps=400)
     one = fitted_head(torch.cat(seen), price=1.0)
-    found: dict[str, list[float]] = {
-        "one reward for all": [],
-        "ten judgements": [],
-        "three at random": [],
-        "three asked for": [],
-    }
+    ways = ("one reward for all", "ten judgements", "three at random", "three asked for")
+    found: dict[str, list[float]] = {way: [] for way in ways}
     for n in range(NEW):
         pool = judged(features, groups, draw.sample(train, 40), n % 2, draw)
         new = judged(features, groups, test, n % 2, draw)
         found["one reward for all"].append(right(one.score, new))
         tastes = (known.read(pool[:10]), asked(known, pool, draw, False), asked(known, pool, draw, True))
-        for name, z in zip(list(found)[1:], tastes, strict=True):
-            found[name].append(right(lambda x, z=z: known.score(x, z), new))
+        for name, z in zip(ways[1:], tastes, strict=True):
+            found[name].append(right(partial(known.score, z=z), new))
     for name, shares in found.items():
         by = [sum(shares[m::2]) / len(shares[m::2]) for m in (0, 1)]
         print(f"{sum(shares) / NEW:.3f}  {name}: {by[0]:.3f} of those who want few words, {by[1]:.3f} of the others")
