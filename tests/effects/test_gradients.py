@@ -106,7 +106,7 @@ def test_prompts_packed_alone_add_up_unless_the_method_compares_across_them(name
     assert ACROSS.get(name) in (None, *(bound.name for bound in pieces))
 
 
-def test_the_tokens_of_a_hole_are_read_and_not_learnt(recipe, batch, whole):
+def test_the_tokens_of_a_hole_are_read_and_not_learnt(name, recipe, batch, whole):
     """The same answers with every token learnt have another gradient, so the mask is seen."""
     exists = torch.arange(batch["ids"].shape[-1]) < batch.lengths[..., None]
     without_holes = gradients(recipe, batch.having(mask=exists.long()))
