@@ -62,7 +62,8 @@ def _there(batch: Batch) -> list[tuple[int, int]]:
 
 def _key(batch: Batch, p: int, k: int, temperature: float) -> bytes:
     length = int(batch.lengths[p, k])
-    parts = (batch.trunks[p], batch["ids"][p, k, :length], batch["mask"][p, k, :length])
+    trunk = batch.asked[p][k] if batch.asked else batch.trunks[p]
+    parts = (trunk, batch["ids"][p, k, :length], batch["mask"][p, k, :length])
     content = repr((temperature, *(part.tolist() for part in parts)))
     return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
