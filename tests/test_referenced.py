@@ -8,9 +8,9 @@ import torch
 import tiny
 from prefloop.errors import DataError
 from prefloop.feedback.referenced import against, ranked, referred, same_policy
+from prefloop.loops.referenced import reference_score
 from prefloop.models.decoder import Decoder
 from prefloop.scoring.model import model_score
-from prefloop.scoring.referenced import reference_score
 from prefloop.text import Group, Message, Prompt, Response
 
 ONE = Prompt(text="The boats")

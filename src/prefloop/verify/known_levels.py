@@ -16,7 +16,7 @@ from .problem import BETA, REWARD, distribution, reference, total_variation
 from .tabular import ANSWERS
 
 PROMPTS = 2
-SOME = PAIRS[::20]
+SOME = PAIRS[::8]
 """Pairs that hold together all answers."""
 EACH = torch.arange(len(ANSWERS))
 
@@ -67,14 +67,14 @@ def said(reward: Tensor, *, levels: str = "answers prompts gaps") -> tuple[Tenso
 def scored_off(recipe: Recipe, reward: Tensor, **which: str) -> float:
     """How far the scores are from this reward of both prompts, up to one constant for all of it."""
     answers, asked, often = said(reward, **which)
-    table = from_population(recipe, answers, often, asked=asked, steps=200)["reward"].table.detach()
+    table = from_population(recipe, answers, often, asked=asked, steps=300)["reward"].table.detach()
     return total_variation(table.flatten().softmax(-1), reward.flatten().softmax(-1))
 
 
 def answered_off(recipe: Recipe, reward: Tensor, **which: str) -> float:
     """How far the policy is from pi_ref exp(r / beta) / Z after the prompt where it is farther."""
     answers, asked, often = said(reward, **which)
-    policy = from_population(recipe, answers, often, asked=asked, steps=200)["policy"]
+    policy = from_population(recipe, answers, often, asked=asked, steps=300)["policy"]
     best = (distribution(reference()).log() + reward / BETA).softmax(-1)
     return max(map(total_variation, policy.log_answers().detach().exp(), best))
 

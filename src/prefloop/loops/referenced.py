@@ -11,8 +11,8 @@ from ..feedback.files import read_rows
 from ..feedback.referenced import referred
 from ..feedback.shapes import prompted, text
 from ..models.decoder import Decoder
+from ..scoring.model import model_score
 from ..text import Group, Prompt
-from .model import model_score
 
 
 def reference_score(groups: Sequence[Group], *, model: Decoder, references: str) -> Tensor:
