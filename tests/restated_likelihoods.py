@@ -155,3 +155,23 @@ def _ahead(scores):
 
 def _those_there(term, score, mask, label):
     return [term(s, said) if any(row) else 0.0 for s, row, said in zip(score, mask, label, strict=True)]
+
+
+def _levels(reward, mask, inter):
+    there = [any(m) for m in mask]
+    if len(reward) == 2 or not any(there[2:]):
+        return -math.log(_first(reward[0] - reward[1])) if there[0] and there[1] else 0.0
+    if not all(there[:4]):
+        return 0.0
+    wide, narrow = reward[0] - reward[1], reward[2] - reward[3]
+    return -inter * math.log(_first(wide - narrow))
+
+
+def mapl(score, mask, *, inter=1.0):
+    return _levels(score, mask, inter)
+
+
+def mapl_dpo(logp, ref_logp, mask, *, beta=0.1, inter=1.0):
+    rows = zip(logp, ref_logp, mask, strict=True)
+    implicit = [beta * sum(a - b for a, b, m in zip(*row, strict=True) if m) for row in rows]
+    return _levels(implicit, mask, inter)

@@ -18,13 +18,15 @@ class Batch:
 
     `trunks` are the prompts' token ids, ragged. `lengths` (P K) counts the tokens of each response that exist, so
     nothing is ever told from a padding id. Every tensor has the prompts on its first axis. `instructed` are the
-    prompts' token ids once more, as each frozen role reads them that has an instruction of its own.
+    prompts' token ids once more, as each frozen role reads them that has an instruction of its own. `asked` (P K
+    ragged) are the prompts of the responses, where some do not answer that of their row; else it is empty.
     """
 
     trunks: tuple[Tensor, ...]
     lengths: Tensor
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     instructed: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    asked: tuple[tuple[Tensor, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.trunks)
@@ -47,6 +49,7 @@ class Batch:
             lengths=self.lengths[start:stop],
             tensors={n: t[start:stop] for n, t in self.tensors.items()},
             instructed={role: trunks[start:stop] for role, trunks in self.instructed.items()},
+            asked=self.asked[start:stop],
         )
 
     def take(self, index: Sequence[int]) -> Batch:
@@ -57,6 +60,15 @@ class Batch:
             lengths=self.lengths[at],
             tensors={n: t[at] for n, t in self.tensors.items()},
             instructed={role: tuple(trunks[i] for i in index) for role, trunks in self.instructed.items()},
+            asked=tuple(self.asked[i] for i in index) if self.asked else (),
+        )
+
+    def alone(self) -> Batch:
+        """Every response as a row of its own (P K rows), after the prompt that it answers; with `ids` and `mask`."""
+        return Batch(
+            trunks=tuple(prompt for row in self.asked for prompt in row),
+            lengths=self.lengths.flatten()[:, None],
+            tensors={name: self[name].flatten(0, 1)[:, None] for name in ("ids", "mask")},
         )
 
     def read_by(self, role: str) -> Batch:
@@ -81,7 +93,9 @@ class Batch:
             return x.gather(1, index.expand(*places.shape, *x.shape[2:]))
 
         tensors = {n: at(t) if t.dim() > 1 and n != "resampled" else t for n, t in self.tensors.items()}
-        return replace(self, lengths=at(self.lengths), tensors=tensors)
+        rows = zip(self.asked, places.tolist(), strict=True) if self.asked else ()
+        asked = tuple(tuple(row[k] for k in order) for row, order in rows)
+        return replace(self, lengths=at(self.lengths), tensors=tensors, asked=asked)
 
     def selected(self, chosen: Tensor) -> Batch:
         """What a selection lets go on: a keep mask (P K) or the places (P N) of responses in their new order."""
@@ -116,25 +130,30 @@ class Batch:
         """The tokens of each prompt and of its responses (P 1+K)."""
         return torch.cat([torch.tensor([len(t) for t in self.trunks])[:, None], self.lengths], dim=1)
 
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        """All parts that the packed forward reads of each row: the place of the first that is the same, and tokens."""
+        read = self.alone() if self.asked else self
+        return read.same().view(len(self), -1), read._sizes().view(len(self), -1)
+
     @property
     def tokens(self) -> list[int]:
         """Tokens each prompt adds to the packed forward: its own and its responses', without what was there before."""
-        same = self.same()
+        same, sizes = self._parts()
         first = same == torch.arange(same.numel()).view_as(same)
-        return torch.where(first, self._sizes(), 0).sum(-1).tolist()
+        return torch.where(first, sizes, 0).sum(-1).tolist()
 
     def split(self, budget: int) -> Iterator[tuple[int, int]]:
         """Cut into runs of prompts of at most `budget` tokens; a prompt over the budget goes alone.
 
         What the prompts of a run have in common counts once, as in the packed forward.
         """
-        sizes = self._sizes()
-        if int(sizes.sum()) <= budget:  # without a look at what is the same
+        if not self.asked and int(self._sizes().sum()) <= budget:  # without a look at what is the same
             yield from [(0, len(self))] if len(self) else []
             return
+        same, sizes = self._parts()
         start, used = 0, 0
         seen: set[int] = set()
-        for i, (places, row) in enumerate(zip(self.same().tolist(), sizes.tolist(), strict=True)):
+        for i, (places, row) in enumerate(zip(same.tolist(), sizes.tolist(), strict=True)):
             parts = dict(zip(places, row, strict=True))
             added = sum(n for place, n in parts.items() if place not in seen)
             if i > start and used + added > budget:
@@ -176,6 +195,7 @@ def assemble(groups: Sequence[Group]) -> Batch:
         trunks=tuple(torch.tensor(g.prompt_ids, dtype=torch.long) for g in groups),
         lengths=lengths,
         tensors={"ids": ids, "mask": mask, "ended": ended},
+        asked=_asked(groups, width),
     )
     if all(len(r.logp) == len(r.ids) for g in groups for r in g.responses):
         batch = batch.having(sampled_logp=logp)
@@ -185,6 +205,17 @@ def assemble(groups: Sequence[Group]) -> Batch:
     if len(targets) == len(groups):
         batch = batch.having(target=torch.tensor(targets))
     return batch
+
+
+def _asked(groups: Sequence[Group], width: int) -> tuple[tuple[Tensor, ...], ...]:
+    """The prompts of the responses, where some are not their group's; for a missing one, that of the group's first."""
+    if not any(g.compares_prompts for g in groups):
+        return ()
+    rows = []
+    for group in groups:
+        own = [torch.tensor(group.prompt_ids_of(k), dtype=torch.long) for k in range(len(group.responses))]
+        rows.append((*own, *own[:1] * (width - len(own))))
+    return tuple(rows)
 
 
 def teaching(batch: Batch, *, pairwise: bool) -> Batch:
@@ -217,7 +248,16 @@ def joined(batches: Sequence[Batch]) -> Batch:
         lengths=_stacked([b.lengths for b in batches]),
         tensors={name: _stacked([b[name] for b in batches]) for name in batches[0].tensors},
         instructed={role: tuple(t for b in batches for t in b.instructed[role]) for role in batches[0].instructed},
+        asked=_all_asked(batches),
     )
+
+
+def _all_asked(batches: Sequence[Batch]) -> tuple[tuple[Tensor, ...], ...]:
+    if not any(b.asked for b in batches):
+        return ()
+    width = max(b.lengths.shape[1] for b in batches)
+    rows = [row for b in batches for row in b.asked or [(t,) for t in b.trunks]]
+    return tuple((*row, *row[:1] * (width - len(row))) for row in rows)
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:

@@ -50,11 +50,24 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPrompt:
+    """The prompt of one response, where it is another than its group's, with its tokens as for the group's.
+
+    >>> OwnPrompt(prompt=Prompt(text="One")).ids
+    ()
+    """
+
+    prompt: Prompt
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """One answer: the tokens exactly as sampled, what the sampler thought of them, and where they came from.
 
     `mask` is 1 where the model chose the token; `logp` are the sampler's log-probabilities at its temperature.
-    An answer written by a person has no `logp`.
+    An answer written by a person has no `logp`. `asked` is what it answers in a comparison of prompts, where that is
+    not its group's prompt.
 
     >>> Response(text=" lay quiet.", ids=(4, 5), mask=(1, 1), logp=(-1.0, -0.5)).finish
     'end'
@@ -67,6 +80,7 @@ class Response:
     finish: Finish = "end"
     model_version: str = ""
     sampling: dict[str, float | int | str | list[str]] = field(default_factory=dict)
+    asked: OwnPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +125,25 @@ class Group:
     def texts(self) -> tuple[str, ...]:
         """The responses as text."""
         return tuple(r.text for r in self.responses)
+
+    def prompt_of(self, k: int) -> Prompt:
+        """What a response answers: its own prompt where it has one, else the group's."""
+        asked = self.responses[k].asked
+        return self.prompt if asked is None else asked.prompt
+
+    def prompt_ids_of(self, k: int) -> tuple[int, ...]:
+        """The tokens of `prompt_of`."""
+        asked = self.responses[k].asked
+        return self.prompt_ids if asked is None else asked.ids
+
+    def answer(self, k: int) -> tuple[Prompt, str]:
+        """A response with what it answers: two are the same answer where both are."""
+        return self.prompt_of(k), self.responses[k].text
+
+    @property
+    def compares_prompts(self) -> bool:
+        """Whether a response answers another prompt than the group's."""
+        return any(r.asked for r in self.responses)
 
 
 Kind = Literal[

@@ -12,6 +12,8 @@ ORDERED = oracles.PAIRED | {
     "nll_of_best",
     "nll_of_best_per_token",
     "kway_choice",
+    "mapl",
+    "mapl_dpo",
     "best_and_worst",
     "preferred",
     "preferred_calibrate",

@@ -9,7 +9,9 @@ from ..feedback.convert import comparisons
 from ..statistics import Interval, wilson
 from ..text import Group, Prompt
 
-Item = tuple[Prompt, frozenset[str]]
+Said = tuple[Prompt, str]
+"""An answer, with what it answers."""
+Item = tuple[Prompt, frozenset[Said]]
 """Two answers to a prompt, whichever stood first."""
 
 
@@ -48,17 +50,17 @@ def contradicted(groups: Sequence[Group]) -> int:
     return sum(any(who and len(set(said)) > 1 for who, said in verdicts.items()) for verdicts in found)
 
 
-def _items(groups: Iterable[Group]) -> dict[Item, dict[str, list[str]]]:
+def _items(groups: Iterable[Group]) -> dict[Item, dict[str, list[Said]]]:
     """What everybody preferred, of every two answers."""
-    found: dict[Item, dict[str, list[str]]] = {}
+    found: dict[Item, dict[str, list[Said]]] = {}
     for group in groups:
         for better, worse in comparisons(group):
-            texts = group.texts[better], group.texts[worse]
-            found.setdefault((group.prompt, frozenset(texts)), {}).setdefault(group.who, []).append(texts[0])
+            answers = group.answer(better), group.answer(worse)
+            found.setdefault((group.prompt, frozenset(answers)), {}).setdefault(group.who, []).append(answers[0])
     return found
 
 
-def _left_out(verdicts: dict[str, list[str]], of: Collection[str]) -> list[float]:
+def _left_out(verdicts: dict[str, list[Said]], of: Collection[str]) -> list[float]:
     """The agreement of each of these people with the majority of the others."""
     one = next(iter(verdicts.values()))[0]
     share = {who: sum(winner == one for winner in said) / len(said) for who, said in verdicts.items()}

@@ -90,7 +90,7 @@ def _useless(group: Group, form: Form) -> str | None:
         return "no part of the answer was judged"
     if form not in ("thumbs", "parts") and not group.aspects and len(group.texts) < 2:
         return "there is one answer, and nothing to compare it with"
-    if len(set(group.texts)) < len(group.texts):
+    if len({group.answer(k) for k in range(len(group.texts))}) < len(group.texts):
         return "two answers are the same"
     return None
 

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 from ..errors import DataError
 from .marked import HELPFUL, judged_steps, marked_spans, qa_marks, rated_attributes
 from .published import pandalm, qa_feedback
-from .shapes import Shape, lists, pairs, steps, thumbs
+from .shapes import Shape, lists, pairs, prompts, steps, thumbs
 
 if TYPE_CHECKING:  # a recipe loads torch, and files are read without
     from ..recipe import Form
 
 SHAPES = (
+    Shape(
+        name="answers after two prompts",
+        columns=("prompt", "rejected_prompt"),
+        form="pairs",
+        read=prompts,
+    ),
     Shape(
         name="steps that go on from one prefix",
         columns=("prompt", "prefix|initial_reason_steps", "chosen", "rejected"),

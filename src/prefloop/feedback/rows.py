@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, exists, func, select
 
+from ..errors import DataError
 from ..text import Answer, Group, Message, Prompt, Question, Response
 from .records import Event
 from .tables import EVENTS, GROUPS, ITEMS, QUESTIONS, RESPONSES
@@ -26,7 +27,16 @@ ADJUDICATION = "adjudication"
 
 
 def group_rows(group: Group) -> tuple[Row, list[Row]]:
-    """A group as one row of `groups` and its rows of `responses`, under an id that is a hash of all they hold."""
+    """A group as one row of `groups` and its rows of `responses`, under an id that is a hash of all they hold.
+
+    Raises:
+        DataError: its responses answer different prompts.
+    """
+    if group.compares_prompts:
+        raise DataError(
+            f"a feedback store holds answers to one prompt each, and those to {group.prompt.shown[:80]!r} stand beside "
+            "answers to others: keep comparisons of prompts in a file (docs/how-to/train-a-reward-model.md)."
+        )
     prompt = {
         "text": group.prompt.text,
         "messages": [{"role": m.role, "content": m.content} for m in group.prompt.messages],

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
-from ..text import Group, Message, Prompt, Response
+from ..text import Group, Message, OwnPrompt, Prompt, Response
 from .convert import best_first, grades
 from .dialogues import dialogue, message, messages
 from .files import Row
@@ -100,6 +100,27 @@ def pairs(row: Row, *, prompt: str | None = "prompt") -> Iterator[Group | LeftOu
         yield asked
         return
     yield Group(prompt=asked, responses=(Response(text=better), Response(text=worse)), target=_target(row))
+
+
+def prompts(row: Row) -> Iterator[Group | LeftOut]:
+    """One `response` after `prompt`, which it answers better than `rejected_prompt`; or two, `chosen` and `rejected`.
+
+    Two are further apart after `prompt` than after `rejected_prompt`. A row without the other prompt is a pair.
+    """
+    if row.values.get("rejected_prompt") in (None, ""):
+        yield from pairs(row)
+        return
+    asked, other = prompted(row), OwnPrompt(prompt=prompted(row, "rejected_prompt"))
+    if asked == other.prompt:
+        yield LeftOut(why="the two prompts are the same")
+        return
+    if row.values.get("response") is not None:
+        answers = [Response(text=text(row, "response"))]
+        labels: tuple[float, ...] = (1.0, 0.0)
+    else:
+        answers = [Response(text=text(row, name)) for name in ("chosen", "rejected")]
+        labels = (1.0, 0.0, 0.0, 0.0)
+    yield Group(prompt=asked, responses=(*answers, *(replace(r, asked=other) for r in answers)), labels=labels)
 
 
 def steps(row: Row) -> Iterator[Group | LeftOut]:
@@ -198,13 +219,13 @@ def _prompt(row: Row, lead: tuple[Message, ...], column: str | None) -> Prompt |
 _OTHER_PROMPT = LeftOut(why="the answers follow another prompt than the row's")
 
 
-def prompted(row: Row) -> Prompt:
-    """The prompt in the column `prompt`: a text, or messages.
+def prompted(row: Row, column: str = "prompt") -> Prompt:
+    """The prompt in this column: a text, or messages.
 
     Raises:
         DataError: it is neither.
     """
-    said = given(row, "prompt")
+    said = given(row, column)
     return Prompt(text=said) if isinstance(said, str) else Prompt(messages=messages(said, f"{row.place}, the prompt"))
 
 

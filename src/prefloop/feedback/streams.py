@@ -159,7 +159,8 @@ def _plain(value: Any) -> Any:
 
 @lru_cache
 def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind))
+    # no store holds a comparison of prompts: every answer there is one to its group's prompt
+    return tuple(f.name for f in fields(kind) if f.name != "asked")
 
 
 def _record(number: int, line: str) -> Question | Event:

@@ -63,7 +63,8 @@ def remembered(
 
 def _key(batch: Batch, p: int, k: int, beside: Sequence[object]) -> bytes:
     length = int(batch.lengths[p, k])
-    parts = (batch.trunks[p], batch["ids"][p, k, :length], batch["mask"][p, k, :length])
+    trunk = batch.asked[p][k] if batch.asked else batch.trunks[p]
+    parts = (trunk, batch["ids"][p, k, :length], batch["mask"][p, k, :length])
     content = repr((*beside, *(part.tolist() for part in parts)))
     return hashlib.blake2b(content.encode(), digest_size=16).digest()
 

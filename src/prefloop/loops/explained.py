@@ -59,7 +59,8 @@ def what_is_rewarded(groups: Sequence[Group], model: Any, *, seed: int) -> Rewar
     scores = _normalised(groups, model).tolist()
     by_prompt: dict[Prompt, dict[str, float]] = {}
     for group, row in zip(groups, scores, strict=True):
-        by_prompt.setdefault(group.prompt, {}).update(zip(group.texts, row, strict=False))
+        for k, text in enumerate(group.texts):
+            by_prompt.setdefault(group.prompt_of(k), {})[text] = row[k]
     return rewarded([tuple(answers.items()) for answers in by_prompt.values()], seed=seed)
 
 

@@ -130,12 +130,12 @@ def both_ways(groups: Sequence[Group]) -> tuple[str, ...]:
     >>> both_ways([pair, replace(pair, responses=pair.responses[::-1]), pair])
     ("1 pair of answers was preferred both ways, in 3 judgements, the first after 'One': they are learnt as they are.",)
     """
-    often: Counter[tuple[Prompt, str, str]] = Counter()
+    often: Counter[tuple[Prompt, tuple[Prompt, str], tuple[Prompt, str]]] = Counter()
     for group in groups:
         if group.target == 0.5:
             continue
         for better, worse in comparisons(group):
-            often[group.prompt, group.texts[better], group.texts[worse]] += 1
+            often[group.prompt, group.answer(better), group.answer(worse)] += 1
     twice = [(key, n) for key, n in often.items() if (key[0], key[2], key[1]) in often]
     if not twice:
         return ()
@@ -199,7 +199,9 @@ def within_context(
         return groups
     told = [[replace(g, prompt=instructed(g.prompt, text)) for g in groups] for text in instructions]
     read = zip(*(in_tokens(some, network) for some in (groups, *told)), strict=True)
-    sizes = [max(len(g.prompt_ids) + len(r.ids) for g in same for r in g.responses) for same in read]
+    sizes = [
+        max(len(g.prompt_ids_of(k)) + len(r.ids) for g in same for k, r in enumerate(g.responses)) for same in read
+    ]
     long = [(g, size) for g, size in zip(groups, sizes, strict=True) if size > network.context]
     if long:
         group, size = long[0]

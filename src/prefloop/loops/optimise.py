@@ -211,6 +211,14 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
             f"{hard.prompt.shown[:80]!r} has only an order: give it Group(..., target=0.8), the probability that the "
             "first answer is the better one."
         )
+    several = next((g for g in judged if g.compares_prompts), None)
+    elsewhere = "an instruction of its own" if needs.instructions else "a prompt that is not its own"
+    if several is not None and (needs.instructions or needs.mismatched or recipe.draws):
+        what = "adds answers of a frozen model to a prompt" if recipe.draws else f"reads each answer after {elsewhere}"
+        raise DataError(
+            f"`{recipe.name}` {what}, and the answers to {several.prompt.shown[:80]!r} stand beside answers to other "
+            "prompts: leave comparisons of prompts out, or take a method such as `mapl`."
+        )
     if needs.mismatched and len({g.prompt for g in judged}) == 1:
         raise DataError(
             f"`{recipe.name}` also reads each answer after a prompt that is not its own, and there is only the prompt "

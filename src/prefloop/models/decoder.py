@@ -145,7 +145,7 @@ class Decoder:
 
     def places(self, batch: Batch) -> Places:
         """The places before the chosen tokens of the batch, in the order of its mask."""
-        _, tree, chosen, hidden = self._read(batch)
+        _, tree, chosen, hidden = self._read(batch.alone() if batch.asked else batch)
         return self._places(hidden[tree.before[chosen]])
 
     def _places(self, hidden: Tensor) -> Places:
@@ -174,11 +174,9 @@ class Decoder:
         Log-probabilities and entropies are those of the distribution at `temperature`, and so is what the comparisons
         are shown.
         """
-        given = OF_CHANNELS if self.channels else GIVEN_BY_HEAD[self.head]
-        beside = {"degree_logits": self.degree_head, "gate": self.gate}
-        foreign = set(want) - {*given, *(name for name, head in beside.items() if head)}
-        if foreign:
-            raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
+        self._must_give(want)
+        if batch.asked:
+            return self._apart(batch, want, temperature=temperature, compare=compare)
         longest = batch["ids"].shape[-1]
         ids, tree, chosen, hidden = self._read(batch)
         # Tokens of a response that several rows share are read once.
@@ -230,6 +228,26 @@ class Decoder:
             return {name: plain[name]() for name in want}
         at = before if self.head == "value" else slots
         return {self.head: spread(self._scores(hidden[at])[back])}
+
+    def _must_give(self, want: Collection[str]) -> None:
+        """Refuse outputs that another head gives."""
+        given = OF_CHANNELS if self.channels else GIVEN_BY_HEAD[self.head]
+        beside = {"degree_logits": self.degree_head, "gate": self.gate}
+        foreign = set(want) - {*given, *(name for name, head in beside.items() if head)}
+        if foreign:
+            raise ModelError(f"{self.name} has the head `{self.head}` and cannot give {', '.join(sorted(foreign))}.")
+
+    def _apart(self, batch: Batch, want: Collection[str], **how: Any) -> dict[str, Tensor]:
+        """`outputs` of responses that do not all answer the prompt of their row: each is read after its own."""
+        if "gate" in want:
+            raise ModelError(
+                f"{self.name} weighs its channels by the prompt, and answers to different prompts are compared: take a "
+                "model without a gate, or leave comparisons of prompts out of the data."
+            )
+        found = self.outputs(batch.alone(), want, **how)
+        shape = batch.lengths.shape
+        # what says nothing of a response is the same in every row
+        return {n: t[: len(batch)] if n == "overlap" else t.view(*shape, *t.shape[2:]) for n, t in found.items()}
 
     def _scores(self, hidden: Tensor) -> Tensor:
         scores = _whole(self._score_layer()(hidden))

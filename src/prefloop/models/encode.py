@@ -95,7 +95,7 @@ def for_model(group: Group, tokenizer: Any, *, ending: tuple[int, ...] = ()) -> 
     is put after every answer, as tokens nobody chose: what a reward model reads before it gives its score.
     """
     if not (all(r.ids for r in group.responses) and reads(group, tokenizer)):
-        responses = tuple(_encoded(r, tokenizer) for r in group.responses)
+        responses = tuple(_encoded(_asked_anew(r, tokenizer), tokenizer) for r in group.responses)
         group = replace(group, prompt_ids=encode(group.prompt, tokenizer), responses=responses)
     if ending:
         group = replace(group, responses=tuple(_followed(r, ending) for r in group.responses))
@@ -109,11 +109,17 @@ def _followed(response: Response, ending: tuple[int, ...]) -> Response:
 def reads(group: Group, tokenizer: Any) -> bool:
     """Whether the group's own tokens say its text here too: an end token or a stop string may follow it."""
     size = len(tokenizer)
-    return bool(group.prompt_ids and encode(group.prompt, tokenizer) == group.prompt_ids) and all(
-        max(r.ids) < size and continuation(group.prompt_ids, r.ids, tokenizer).startswith(r.text)
-        for r in group.responses
+    prompts = {(group.prompt_ids, group.prompt), *((r.asked.ids, r.asked.prompt) for r in group.responses if r.asked)}
+    return all(ids and encode(prompt, tokenizer) == ids for ids, prompt in prompts) and all(
+        max(r.ids) < size and continuation(group.prompt_ids_of(k), r.ids, tokenizer).startswith(r.text)
+        for k, r in enumerate(group.responses)
         if r.ids
     )
+
+
+def _asked_anew(response: Response, tokenizer: Any) -> Response:
+    asked = response.asked
+    return replace(response, asked=replace(asked, ids=encode(asked.prompt, tokenizer))) if asked else response
 
 
 def _encoded(response: Response, tokenizer: Any) -> Response:

@@ -88,6 +88,6 @@ def _tokens(group: Group, model: Decoder) -> list[Part]:
         handle.remove()
     adds = (slope * kept[0]).sum(-1).flatten().tolist()
     ids = group.responses[0].ids
-    first = len(group.prompt_ids)
+    first = len(group.prompt_ids_of(0))
     pieces = [model.tokenizer.decode([token]) for token in ids]
     return [Part(text=text, adds=a) for text, a in zip(pieces, adds[first : first + len(ids)], strict=True)]

@@ -72,7 +72,16 @@ def chunks(groups: Sequence[Group], at_once: int = AT_ONCE) -> Iterator[list[Gro
 
 
 def asked_about(group: Group) -> dict[str, Any]:
-    """A group as the server takes it: a row of a request."""
+    """A group as the server takes it: a row of a request.
+
+    Raises:
+        RewardError: its responses answer different prompts.
+    """
+    if group.compares_prompts:
+        raise RewardError(
+            f"a served reward model is asked about answers to one prompt, and those to {group.prompt.shown[:80]!r} "
+            "stand beside answers to others: load the model instead (`model_score`)."
+        )
     row: dict[str, Any] = {"prompt": _said(group.prompt), "responses": list(map(_response, group.responses))}
     return {**row, "prompt_tokens": list(group.prompt_ids)} if group.prompt_ids else row
 

@@ -88,9 +88,9 @@ def _row(scorer: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) ->
         return _judged(scorer, group, knobs, how)
     row: list[Any] = []
     for k, response in enumerate(group.responses):
-        where = f"prompt {group.prompt.shown!r}, response {k} {response.text!r}"
+        where = f"prompt {group.prompt_of(k).shown!r}, response {k} {response.text!r}"
         try:
-            row.append(_call(scorer, (group.prompt.shown, response.text), knobs, how, where))
+            row.append(_call(scorer, (group.prompt_of(k).shown, response.text), knobs, how, where))
         except RewardError as error:
             if how.failed == "stop":
                 raise
@@ -102,6 +102,11 @@ def _row(scorer: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) ->
 def _judged(judge: Bound, group: Group, knobs: Mapping[str, Any], how: Scoring) -> list[Any]:
     """The share of the others that each response beats by a judge; where failures are skipped, a failure for all."""
     shown, texts = group.prompt.shown, group.texts
+    if group.compares_prompts:
+        raise RewardError(
+            f"the judge `{judge.name}` compares answers to one prompt, and those to {shown!r} stand beside answers to "
+            "others: leave comparisons of prompts out of the data."
+        )
     if len(texts) < 2:
         raise RewardError(f"the judge `{judge.name}` compares answers, and {shown!r} has one: draw 2 or more.")
 

@@ -35,6 +35,7 @@ from .known_corrections import KNOWN_CORRECTIONS
 from .known_degrees import KNOWN_DEGREES
 from .known_dense import KNOWN_DENSE
 from .known_distributions import KNOWN_DISTRIBUTIONS
+from .known_levels import KNOWN_LEVELS
 from .known_likelihoods import KNOWN_LIKELIHOODS
 from .known_mixed import KNOWN_MIXED
 from .known_pairs import KNOWN_PAIRS
@@ -161,6 +162,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
     **KNOWN_ATTRIBUTES,
+    **KNOWN_LEVELS,
     **KNOWN_LIKELIHOODS,
     **KNOWN_DEGREES,
     **KNOWN_DENSE,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..batch import assemble
 from ..dials import Linear
@@ -20,7 +20,7 @@ from ..planning import plan
 from ..recipe import Optimiser, Recipe
 from ..recipe_models import TABLES
 from ..scoring.scorer import scored
-from ..text import Group, Response
+from ..text import Group, OwnPrompt, Prompt, Response
 from .problem import PROMPT, REWARD, distribution, instructed, reference, speaking, tilted
 from .tabular import (
     ANSWERS,
@@ -126,6 +126,7 @@ def from_population(
     degree: Tensor | None = None,
     beside: Mapping[str, Tensor] | None = None,
     drawn: Sequence[Response] = WHOLE,
+    asked: Tensor | None = None,
     steps: int = 150,
 ) -> dict[str, Any]:
     """The networks after a recipe has learnt from all the data there is, each row as important as it is probable.
@@ -134,11 +135,18 @@ def from_population(
     people said of each answer (rows K), targets: how strongly they prefer the first (rows), for a recipe that reads it.
     Without a probability the rows are the policy's own samples, in each step as probable as it makes them then. degree:
     what each answer lacks (rows K), for a policy that is to tell. beside: what else people said, by the tensor's name.
+    asked: the number of the prompt that each answer answers (rows K), where they are several; a place of -1 is that of
+    no answer.
     """
     said = [()] * len(answers) if labels is None else labels.tolist()
-    groups = [group(PROMPT, [drawn[i] for i in row], ls) for row, ls in zip(answers.tolist(), said, strict=True)]
+    groups = [
+        group(PROMPT, [drawn[i] for i in row if i >= 0], ls) for row, ls in zip(answers.tolist(), said, strict=True)
+    ]
     recipe = settling(recipe)
     found, needs = {**networks(), **of_several_numbers(recipe)}, plan(recipe)
+    if asked is not None:
+        groups = [_answering(g, row) for g, row in zip(groups, asked.tolist(), strict=True)]
+        _widen(found, 1 + int(asked.max()))
     batch = scored(assemble(groups), recipe.score, groups, found).having(
         weight=torch.ones(len(groups)) if probability is None else probability * len(groups)
     )
@@ -163,6 +171,20 @@ def from_population(
         metrics = update(recipe, learner, whole, dials, seed=step)
         dials.turn(step=step, steps=steps, metrics=metrics)
     return found
+
+
+def _answering(group: Group, prompts: Sequence[int]) -> Group:
+    """The group with its responses answering the prompts of these numbers."""
+    owns = [OwnPrompt(prompt=Prompt(text=str(n)), ids=(n,)) for n in prompts]
+    kept = zip(group.responses, owns, strict=False)
+    return replace(group, responses=tuple(replace(r, asked=own) for r, own in kept))
+
+
+def _widen(networks: Mapping[str, Any], prompts: int) -> None:
+    """Give every network of the problem the same table for so many prompts."""
+    for network in networks.values():
+        if isinstance(network, Tabular):
+            network.table = nn.Parameter(network.table.detach().repeat(prompts, *[1] * (network.table.dim() - 1)))
 
 
 def judged(sets: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,8 +29,9 @@ ANSWERS = torch.tensor(list(itertools.product(range(TOKENS), repeat=LENGTH)))
 
 
 def prompt_rows(batch: Batch) -> Tensor:
-    """The table of each prompt (P 1 1): its last token."""
-    return torch.tensor([int(trunk[-1]) for trunk in batch.trunks]).view(-1, 1, 1)
+    """The table of each prompt (P 1 1), or of each response's own (P K 1): its last token."""
+    rows = batch.asked or [(trunk,) for trunk in batch.trunks]
+    return torch.tensor([[int(trunk[-1]) for trunk in row] for row in rows]).unsqueeze(-1)
 
 
 def prefix_rows(ids: Tensor) -> Tensor:
