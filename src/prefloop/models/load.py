@@ -258,6 +258,7 @@ def _stock(model: Model, folder: Path, described: Path, extra: Mapping[str, int]
                 use_safetensors=True,
                 output_loading_info=True,
             )
+            _must_say_something(model, found["missing_keys"], given)
             _start_from_zero(stock, model, found["missing_keys"])
     except ModelError:
         raise
@@ -290,6 +291,8 @@ def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> 
             if model.members < 2 and stock.config.num_labels > 1:
                 stock.config.id2label = dict(enumerate(channels))
                 stock.config.label2id = {name: number for number, name in enumerate(channels)}
+        if model.weights:
+            stock.config.prefloop_weights = list(model.weights)
         if model.ending is not None:
             stock.config.prefloop_ending = model.ending
     if model.critics is not None:
@@ -299,6 +302,19 @@ def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> 
 def _channels(folder: Path) -> tuple[str, ...]:
     """The channels that a reward model of ours was saved with."""
     return tuple(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("prefloop_channels", ()))
+
+
+def _must_say_something(model: Model, missing: Collection[str], given: Path) -> None:
+    """Refuse to learn how much channels count that are new, and say nothing yet.
+
+    Raises:
+        ModelError: names the model, and the command that fits such channels.
+    """
+    if model.gate is not None and any("score" in name for name in missing):
+        raise ModelError(
+            f"{given} has no channels yet, and a gate learns how much each of them counts while they stay as they are: "
+            "fit them first (`prefloop reward --kind helpsteer2`), and take the folder `reward` of that run."
+        )
 
 
 @torch.no_grad()
