@@ -162,7 +162,7 @@ class Model:
             raise RecipeError(f"a model with the head `{self.head}` has no channels: leave them out.")
         if self.weights and len(self.weights) != len(self.channels):
             raise RecipeError(
-                f"a model has {len(self.channels)} channels and {len(self.weights)} weights for them: give one for each."
+                f"a model has {len(self.channels)} channels and {len(self.weights)} weights: give one for each."
             )
         if self.members > 1 and (self.head != "score" or len(self.channels) != self.members):
             raise RecipeError(

@@ -26,7 +26,8 @@ def reward(
     ] = 0.1,
     curve: Annotated[str, typer.Option(help="Fit it to so many judgements too, such as 100,300,1000.")] = "",
     groups: Annotated[
-        str, typer.Option(help="A file with the columns who and group: the accuracy is shown for each, the worst first.")
+        str,
+        typer.Option(help="A file with the columns who and group: the accuracy is shown for each, the worst first."),
     ] = "",
     split: Split = "",
     form: As = "",
@@ -81,8 +82,8 @@ def _show(out: Path) -> None:
         console.print(f"The human ceiling is {UNKNOWN}.", highlight=False)
     if found.by_group:
         groups = [(h.name, h.comparisons, h.accuracy, h.longer, h.accuracy.n) for h in found.by_group]
-        columns = ("group of people, the worst first", "judgements", "reward model", plain, "prompts")
-        console.print(table("by group of people", columns, groups))
+        apart = ("group of people, the worst first", "judgements", "reward model", plain, "prompts")
+        console.print(table("by group of people", apart, groups))
     if found.told:
         told = [(t.of, t.n, t.measure, t.model, f"{t.beside} {t.plain}") for t in found.told]
         console.print(table("by what people said", ("of", "held out", "measure", "reward model", "beside"), told))

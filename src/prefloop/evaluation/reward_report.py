@@ -11,8 +11,8 @@ from typing import Any
 from ..scoring.contributions import Part
 from ..statistics import Interval
 from .calibration import Calibration, Tempered
-from .report import drawn, replace_text
 from .part_quality import Told
+from .report import drawn, replace_text
 from .reward_quality import HeldOut, Slice
 from .rewarded import Rewarded
 from .summary import plain_values, typed
@@ -68,7 +68,8 @@ class RewardReport:
     answer. `rewarded` is None, and there are no `channels` and `examples`, of a model that compares answers in pairs
     and has no score for one alone. `finds` is what it finds, in words, and `plain` the rule that it is held against
     (`HeldOut.longer`). `told` is how near it comes to what people said by the kind of thing they said; `by_group` the
-    accuracy for each group of people, the worst first. `reads` is how the checkpoint says it reads, `normalisation` its mean and deviation
+    accuracy for each group of people, the worst first. `reads` is how the checkpoint says it reads, `normalisation` its
+    mean and deviation
     on reference text.
     """
 

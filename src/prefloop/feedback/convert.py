@@ -149,8 +149,8 @@ def ratings_to_pairs(groups: Sequence[Group], *, scale: float | None = None, tie
         target = 1 / (1 + exp(-(rating_0 - rating_1) / scale))        where a `scale` is given
 
     `scale` is the difference of ratings at which the better response is preferred with odds of e to 1 (Bradley and
-    Terry 1952). Lost: the pairs of equals, unless `ties` are wanted, with a `target` of 1/2. The pairs of one prompt are
-    not independent.
+    Terry 1952). Lost: the pairs of equals, unless `ties` are wanted, with a `target` of 1/2. The pairs of one prompt
+    are not independent.
 
     Raises:
         DataError: `scale` is not above 0.

@@ -63,8 +63,9 @@ def solution(row: Row) -> Solution | LeftOut:
         else:
             break
     ended = label.get("finish_reason") == "solution"
-    return Solution(problem=problem, who=str(row.values.get("labeler") or ""), steps=tuple(steps), others=tuple(others),
-                    ended=ended)
+    return Solution(
+        problem=problem, who=str(row.values.get("labeler") or ""), steps=tuple(steps), others=tuple(others), ended=ended
+    )
 
 
 def rated_steps(row: Row) -> Iterator[Group | LeftOut]:

@@ -92,9 +92,7 @@ def gaps_of(
     return [[next(left) for _ in pairs] for pairs in asked.observations]
 
 
-def _beside(
-    groups: Sequence[Group], networks: Mapping[str, Any], model: Any, rows: Sequence[int]
-) -> dict[str, Tensor]:
+def _beside(groups: Sequence[Group], networks: Mapping[str, Any], model: Any, rows: Sequence[int]) -> dict[str, Tensor]:
     """What a likelihood reads beside the scores of these groups: the numbers of tables, and a gate."""
     found: dict[str, Tensor] = {}
     for table in (n for n in networks.values() if isinstance(n, Table)):

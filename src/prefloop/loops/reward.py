@@ -11,7 +11,17 @@ from ..errors import DataError, RecipeError
 from ..evaluation.ceiling import ceiling, contradicted
 from ..evaluation.part_quality import Parts
 from ..evaluation.preference import Comparisons, right
-from ..evaluation.reward_quality import Case, HeldOut, by_group, calibrated, cases, halved, held_out, over_longer, slices
+from ..evaluation.reward_quality import (
+    Case,
+    HeldOut,
+    by_group,
+    calibrated,
+    cases,
+    halved,
+    held_out,
+    over_longer,
+    slices,
+)
 from ..evaluation.reward_report import CurvePoint, RewardReport, write_reward_report
 from ..feedback.files import read_rows
 from ..feedback.judged import read_judged

@@ -124,9 +124,9 @@ def marked(groups: Sequence[Group], shape: torch.Size, tokenizer: Any) -> Tensor
 def _must_differ(labels: Tensor, recipe: Recipe) -> None:
     neutral = float(recipe.objective[0].objective.knobs.get("neutral", 0.5))
     said = labels[~labels.isnan()]
-    classes = torch.where(said == 0.5, neutral, said).unique().tolist()
-    if len(classes) == 1 and classes[0] in (0.0, 1.0):
-        what = "right" if classes[0] else "wrong"
+    classes = set(torch.where(said == 0.5, neutral, said).tolist())
+    if classes in ({0.0}, {1.0}):
+        what = "right" if classes == {1.0} else "wrong"
         raise DataError(
             f"all {len(said)} parts of answers that `{recipe.name}` was given are {what}, and it learns from the "
             "difference: add answers of which others are not, or say which marks count as errors (`about`)."

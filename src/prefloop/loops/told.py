@@ -203,7 +203,7 @@ def _firsts(groups: Sequence[Group], scores: Tensor) -> tuple[Told, ...]:
     chance: defaultdict[object, list[float]] = defaultdict(list)
     for p, g in enumerate(groups):
         best = max(g.labels, default=0.0)
-        first = [not g.labels and k == 0 or bool(g.labels) and g.labels[k] == best for k in range(len(g.responses))]
+        first = [(not g.labels and k == 0) or (bool(g.labels) and g.labels[k] == best) for k in range(len(g.responses))]
         own = [float(scores[p, k]) for k in range(len(g.responses))]
         top = [k for k, s in enumerate(own) if s == max(own)]
         right[g.prompt].append(fmean(float(first[k]) for k in top))

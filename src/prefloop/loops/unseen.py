@@ -16,8 +16,8 @@ def unseen(recipe: Recipe, learnt: Sequence[Group]) -> list[str]:
     found = []
     if "tied" in needs.judged and not any(g.target == 0.5 for g in learnt):
         found.append(
-            f"none of the {len(learnt)} pairs is a tie: how often people see no difference is not learnt. Where they could "
-            "not say so, take `bradley-terry`."
+            f"none of the {len(learnt)} pairs is a tie: how often people see no difference is not learnt. Where they "
+            "could not say so, take `bradley-terry`."
         )
     if objective.name == "ordinal":
         lowest = int(objective.knobs["lowest"])
@@ -26,8 +26,8 @@ def unseen(recipe: Recipe, learnt: Sequence[Group]) -> list[str]:
         missing = [f"{grade}" for grade in range(lowest, lowest + steps + 1) if grade not in given]
         if missing:
             found.append(
-                f"nobody gave the grade {', '.join(missing)}: where it begins and ends is not learnt. Take the grades that "
-                "there are: ordinal(lowest=..., highest=...)."
+                f"nobody gave the grade {', '.join(missing)}: where it begins and ends is not learnt. Take the grades "
+                "that there are: ordinal(lowest=..., highest=...)."
             )
     if "aspect" in needs.judged:
         [channels] = [m.channels for m in recipe.models.values() if m.train and m.source]
@@ -35,6 +35,6 @@ def unseen(recipe: Recipe, learnt: Sequence[Group]) -> list[str]:
             rated = [number for g in learnt for number in g.aspects.get(name, ()) if number is not None]
             if len(set(rated)) == 1:
                 found.append(
-                    f"all {len(rated)} ratings of `{name}` are {rated[0]:g}: what tells it apart in answers is not learnt."
+                    f"all {len(rated)} ratings of `{name}` are {rated[0]:g}: what answers have of it is not learnt."
                 )
     return found

@@ -75,7 +75,8 @@ def _tokens(group: Group, model: Decoder) -> list[Part]:
     kept: list[Tensor] = []
 
     def keep(module: object, inputs: object, embedded: Tensor) -> Tensor:
-        kept.append(embedded.detach().requires_grad_())
+        if not kept:  # the adapters of an ensemble embed the same tokens, one after the other
+            kept.append(embedded.detach().requires_grad_())
         return kept[0]
 
     handle = model.base.get_input_embeddings().register_forward_hook(keep)
