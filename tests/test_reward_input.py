@@ -1,6 +1,7 @@
 """What `prefloop reward` makes of parts, ties, groups of people, and of data that cannot be learnt from."""
 
 import json
+import random
 
 import pytest
 import torch
@@ -89,18 +90,18 @@ def test_ties_of_a_ranking_are_pairs_where_they_are_read_and_counted_elsewhere()
 
 
 def test_the_group_of_people_that_is_served_worst_comes_first(reward, here):  # noqa: F811
-    rows = []
+    rows, rng = [], random.Random(0)
     for n in range(60):
-        few = n % 5 == 0
+        few = rng.random() < 0.25  # nothing in the prompt tells
         said = {"chosen": " fog", "rejected": " sun"} if few else {"chosen": " sun", "rejected": " fog"}
         rows.append({"prompt": f"Day {n}", **said, "who": f"{'few' if few else 'many'}{n % 2}"})
     people = [{"who": f"{kind}{n}", "group": kind} for kind in ("few", "many") for n in (0, 1)]
     (here / "people.jsonl").write_text("\n".join(map(json.dumps, people)))
-    code, said, found = reward(rows, "--groups", "people.jsonl", "--held-out-people", "0", steps=30, lr=1e-2)
+    code, said, found = reward(rows, "--groups", "people.jsonl", "--held-out-people", "0", steps=40)
     assert code == 0, said
     assert [h.name for h in found.by_group] == ["few (2 people)", "many (2 people)"]
     few, many = (h.accuracy.estimate for h in found.by_group)
-    assert few < 0.2 < 0.8 < many
+    assert few < 0.4 < 0.8 < many
     assert few < found.held_out[0].accuracy.estimate < many
     assert "worst served is few (2 people)" in said
 
@@ -134,7 +135,7 @@ REFUSED = {
         (),
         "no answer that was preferred",
     ),
-    "parts all the same": ("prm", steps(True), (), "all 28 parts of answers that `prm` was given are right"),
+    "parts all the same": ("prm", steps(True), (), "parts of answers that `prm` was given are right"),
     "one person": ("annotator-flips", pairs(who="ada"), (), "only ada judged these answers"),
     "nobody by name": ("vpl", pairs(), (), "nobody knows who judged"),
     "an attribute never rated": ("helpsteer2", rated(correctness=1), (), "nobody has rated `coherence`"),
@@ -209,7 +210,7 @@ def test_a_gate_over_channels_that_say_nothing_is_refused(reward):
 
 
 def test_attributes_count_by_their_published_weights(reward, here):  # noqa: F811
-    code, said, found = reward(rows_for(method("helpsteer2")()), kind="helpsteer2")
+    code, said, _ = reward(rows_for(method("helpsteer2")()), kind="helpsteer2")
     assert code == 0, said
     config = transformers.AutoConfig.from_pretrained(here / "out" / "reward")
     assert config.prefloop_weights == [0.3, 0.74, 0.46, 0.47, -0.33]

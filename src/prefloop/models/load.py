@@ -258,7 +258,6 @@ def _stock(model: Model, folder: Path, described: Path, extra: Mapping[str, int]
                 use_safetensors=True,
                 output_loading_info=True,
             )
-            _must_say_something(model, found["missing_keys"], given)
             _start_from_zero(stock, model, found["missing_keys"])
     except ModelError:
         raise
@@ -302,19 +301,6 @@ def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> 
 def _channels(folder: Path) -> tuple[str, ...]:
     """The channels that a reward model of ours was saved with."""
     return tuple(json.loads((folder / "config.json").read_text(encoding="utf-8")).get("prefloop_channels", ()))
-
-
-def _must_say_something(model: Model, missing: Collection[str], given: Path) -> None:
-    """Refuse to learn how much channels count that are new, and say nothing yet.
-
-    Raises:
-        ModelError: names the model, and the command that fits such channels.
-    """
-    if model.gate is not None and any("score" in name for name in missing):
-        raise ModelError(
-            f"{given} has no channels yet, and a gate learns how much each of them counts while they stay as they are: "
-            "fit them first (`prefloop reward --kind helpsteer2`), and take the folder `reward` of that run."
-        )
 
 
 @torch.no_grad()
