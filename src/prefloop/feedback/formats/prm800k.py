@@ -1,8 +1,8 @@
 """PRM800K (Lightman et al. 2023, arXiv 2305.20050): solutions whose steps were rated, as marks on the text.
 
 A step that was rated -1 is marked `wrong`, and one that was rated 0 `neutral`; a solution is asked about as far as it
-was rated. To learn from it: `Data(split="parts", about=("wrong",), ends=prefloop.parts.LINES)`, by which neutral steps are
-right.
+was rated. To learn from it: `Data(split="parts", about=("wrong",), ends=prefloop.parts.LINES)`, by which neutral steps
+are right.
 """
 
 from __future__ import annotations
