@@ -13,7 +13,7 @@ ATTRIBUTES = ("helpfulness", "correctness", "coherence", "complexity", "verbosit
 """What HelpSteer2 had people rate, from 0 to 4."""
 WEIGHTS = (0.3, 0.74, 0.46, 0.47, -0.33)
 """How much each of them counts where one number is wanted, as published with Nemotron-4-340B-Reward, which was fitted
-to HelpSteer2: verbosity by itself is no merit. For Llama3-70B-SteerLM-RM they are 0.65, 0.8, 0.45, 0.55 and -0.4.
+to HelpSteer2: verbosity by itself is no merit.
 """
 
 
