@@ -17,8 +17,8 @@ from prefloop.evaluation.preference import compared
 from prefloop.evaluation.reward_report import RewardReport, headline, render_reward
 from prefloop.feedback.judged import read_judged
 from prefloop.feedback.store import Store
-from prefloop.loops.align import gaps_of
 from prefloop.loops.explained import alike, channels
+from prefloop.loops.measured import gaps_of
 from prefloop.loops.networks import load_networks
 from prefloop.loops.progress import Silent
 from prefloop.loops.reward import natural
@@ -283,7 +283,7 @@ def test_what_compares_in_pairs_says_how_sure_it_is_by_its_likelihood(folder):
         model.new_head()[0].normal_()
     groups = [Group(prompt=Prompt(text="Day"), responses=(Response(text=" sun"), Response(text=" fog")))]
     (r, a, b), (s, c, d) = model_score(groups, model=model)[0].tolist()
-    [[gap]] = gaps_of(recipe, groups, model, compared(groups, seed=0))
+    [[gap]] = gaps_of(recipe, groups, {"reward": model}, compared(groups, seed=0))
     assert gap == pytest.approx(r - s + a * d - b * c, rel=1e-4)
 
 

@@ -188,9 +188,11 @@ class Ascent:
 class Optimiser:
     """AdamW with gradient clipping by global norm.
 
-    `head` is how many times faster a new head learns than the trained trunk under it: it starts from nothing. `tokens`
-    is how many tokens one backward pass may hold; a larger batch is pushed through in parts, with the same
-    gradient.
+    `head` is how many times faster a new head learns than the trained trunk under it: it starts from nothing. `tables`
+    is the rate of tables (`traits`, `numbers`), and is no multiple of `lr`: a step of AdamW is about as long as its
+    rate, whatever the gradient, so that a threshold that begins at 0 and belongs at 2 is 2 / rate steps away, while a
+    trunk learns much with weights that hardly move. `tokens` is how many tokens one backward pass may hold; a larger
+    batch is pushed through in parts, with the same gradient.
 
     >>> Optimiser(lr=1e-5).betas
     (0.9, 0.95)
@@ -201,6 +203,7 @@ class Optimiser:
     weight_decay: float = 0.0
     clip: float = 1.0
     head: float = 1.0
+    tables: float = 0.02
     tokens: int = 4096
 
 

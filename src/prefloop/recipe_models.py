@@ -104,7 +104,8 @@ class Model:
     what a new head begins with: 0, or random numbers, by which the members of an ensemble stay apart where no data
     tells them what to say. gate: how wide a second, small network of a trained model with channels is, which reads the
     end of the prompt and says how much each channel counts there (`gate`); the model itself stays as it is. It lies
-    beside the checkpoint, and is read from there by a model that is not trained.
+    beside the checkpoint, and is read from there by a model that is not trained. weights: how much each channel counts
+    in the one number that the model is measured and explained by; all the same without. A checkpoint remembers them.
 
     The heads `traits` and `numbers` are no language models but tables, learnt from 0 and without a `source`: so many
     numbers for everybody who judged, with a row for people it does not know, or the same for all.
@@ -126,6 +127,7 @@ class Model:
     channels: tuple[str, ...] = ()
     start: Literal["zero", "random"] = "zero"
     gate: int | None = None
+    weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         at_least(2, degrees=self.degrees)
@@ -159,6 +161,10 @@ class Model:
             raise RecipeError(f"a model has the channels {', '.join(self.channels)}: give each a name of its own.")
         if self.channels and self.head not in ("score", *TABLES):
             raise RecipeError(f"a model with the head `{self.head}` has no channels: leave them out.")
+        if self.weights and len(self.weights) != len(self.channels):
+            raise RecipeError(
+                f"a model has {len(self.channels)} channels and {len(self.weights)} weights: give one for each."
+            )
         if self.members > 1 and (self.head != "score" or len(self.channels) != self.members):
             raise RecipeError(
                 f"a model from `{self.source}` has {self.members} adapters, the head `{self.head}` and "

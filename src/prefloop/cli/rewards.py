@@ -33,6 +33,10 @@ def reward(
     members: Annotated[
         int, typer.Option(min=1, help="Fit so many, each from a seed of its own, into OUT/member-1 and so on.")
     ] = 1,
+    groups: Annotated[
+        str,
+        typer.Option(help="A file with the columns who and group: the accuracy is shown for each, the worst first."),
+    ] = "",
     split: Split = "",
     form: As = "",
     resume: Resume = False,
@@ -52,9 +56,15 @@ def reward(
     if not isinstance(found, Recipe):
         raise RecipeError(f"`{kind}` is a whole run already: `prefloop run {kind}`.")
     aligned = on_data(found, data=judged, model=model or None, held_out=held_out)
-    value = FitReward(recipe=aligned.recipe, held_out=held_out, held_out_people=held_out_people, curve=_counts(curve))
+    value = FitReward(
+        recipe=aligned.recipe,
+        held_out=held_out,
+        held_out_people=held_out_people,
+        curve=_counts(curve),
+        groups=groups,
+    )
     given = {"--model": model, "--data": data, "--kind": kind, "--held-out": held_out, "--split": split, "--as": form}
-    given |= {"--held-out-people": held_out_people, "--curve": curve}
+    given |= {"--held-out-people": held_out_people, "--curve": curve, "--groups": groups}
     given |= {"--members": members if members > 1 else ""}
     spelt = {name: word for name, word in given.items() if word != ""}
     line = command_line("reward", spelt, out, "local", changes)
@@ -91,10 +101,18 @@ def _show(out: Path) -> None:
 
     found = RewardReport.from_json(json.loads((out / REWARD).read_text(encoding="utf-8")))
     rows = [(h.name, h.comparisons, h.accuracy, h.people or "unknown", h.longer, h.accuracy.n) for h in found.held_out]
-    columns = ("held out", "comparisons", "reward model", "people, leave one out", "pick the longer", "prompts")
+    plain = found.plain.removesuffix(" one").replace("picking", "pick")
+    columns = ("held out", "judgements", "reward model", "people, leave one out", plain, "prompts")
     console.print(table(f"held-out accuracy of {found.kind} (95 %, Wilson)", columns, rows))
     if found.held_out[0].people is None:
         console.print(f"The human ceiling is {UNKNOWN}.", highlight=False)
+    if found.by_group:
+        groups = [(h.name, h.comparisons, h.accuracy, h.longer, h.accuracy.n) for h in found.by_group]
+        apart = ("group of people, the worst first", "judgements", "reward model", plain, "prompts")
+        console.print(table("by group of people", apart, groups))
+    if found.told:
+        told = [(t.of, t.n, t.measure, t.model, f"{t.beside} {t.plain}") for t in found.told]
+        console.print(table("by what people said", ("of", "held out", "measure", "reward model", "beside"), told))
     was = found.calibration
     line = f"ECE {was.ece:.3f}, Brier {was.brier:.3f}, NLL {was.nll:.3f}"
     if found.tempered:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
+from statistics import fmean
 from typing import Any
 
 from ..errors import DataError
@@ -48,7 +50,8 @@ class Agreement:
 def compared(groups: Sequence[Group], *, seed: int) -> Comparisons:
     """What people preferred to what: within each prompt; of thumbs alone, liked against disliked of any prompts.
 
-    All comparisons about one prompt are one observation, since they depend on each other. Across prompts each answer is
+    Single answers that were rated are compared with others to their prompt, or above the mean against below it. All
+    comparisons about one prompt are one observation, since they depend on each other. Across prompts each answer is
     in one comparison, drawn with the `seed`.
 
     Raises:
@@ -58,12 +61,18 @@ def compared(groups: Sequence[Group], *, seed: int) -> Comparisons:
     for p, group in enumerate(groups):
         for better, worse in comparisons(group):
             by_prompt.setdefault(group.prompt, []).append(((p, better), (p, worse)))
+    for rated in _rated(groups).values() if not by_prompt else ():
+        for (one, p), (other, q) in combinations(rated, 2):
+            if one != other:
+                pair = ((p, 0), (q, 0)) if one > other else ((q, 0), (p, 0))
+                by_prompt.setdefault(groups[p].prompt, []).append(pair)
     if by_prompt:
         return Comparisons(
             observations=tuple(map(tuple, by_prompt.values())), what="comparisons of answers to the same prompt"
         )
     places = [(label, (p, k)) for p, g in enumerate(groups) for k, label in enumerate(g.labels)]
-    liked, disliked = ([place for label, place in places if (label > 0) is up] for up in (True, False))
+    middle = fmean(label for label, _ in places) if places else 0.0
+    liked, disliked = ([place for label, place in places if (label > middle) is up] for up in (True, False))
     if not liked or not disliked:
         raise DataError(
             f"the {len(groups)} held-out prompts have no answer that was preferred to another: hold out more, or add "
@@ -76,6 +85,15 @@ def compared(groups: Sequence[Group], *, seed: int) -> Comparisons:
         observations=tuple((pair,) for pair in pairs),
         what="liked against disliked answers of different prompts",
     )
+
+
+def _rated(groups: Sequence[Group]) -> dict[Prompt, list[tuple[float, int]]]:
+    """The single answers to each prompt that were rated by what they are about: the rating, and their place."""
+    found: dict[Prompt, list[tuple[float, int]]] = {}
+    for p, group in enumerate(groups):
+        if group.aspects and len(group.labels) == 1:
+            found.setdefault(group.prompt, []).append((group.labels[0], p))
+    return found
 
 
 def accuracy(scores: Scores, held_out: Comparisons) -> Interval:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -23,7 +23,8 @@ class Case:
     """One held-out comparison: the score of the preferred answer less that of the other, and what else is known of it.
 
     `observation` is what it shares with all comparisons it depends on: its prompt. `margin` is how much better people
-    found the one, where they said so; `longer` how many tokens more it has, `tokens` how many both have in the mean.
+    found the one, where they said so; `longer` how many tokens more it has, `tokens` how many both have in the mean. Of
+    a part of an answer, `gap` and `longer` are those of `Parts.gaps` and `Parts.plain`.
     """
 
     gap: float
@@ -97,6 +98,26 @@ def held_out(name: str, some: Sequence[Case], people: Interval | None) -> HeldOu
     )
 
 
+def by_group(some: Sequence[Case], groups: Mapping[str, str]) -> tuple[HeldOut, ...]:
+    """The accuracy for each group of people, by who is in which, the worst first; nothing where there is one group.
+
+    What is best for most may be wrong for a few, and an accuracy over all does not show it.
+    """
+    inside: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in some:
+        if case.who in groups:
+            inside[groups[case.who]].append(case)
+    if len(inside) < 2:
+        return ()
+    rows = [found for name, own in inside.items() if (found := held_out(_named(name, own), own, None)) is not None]
+    return tuple(sorted(rows, key=lambda h: (h.accuracy.estimate, h.name))[:MOST_PEOPLE])
+
+
+def _named(name: str, own: Sequence[Case]) -> str:
+    people = {c.who for c in own}
+    return name if people == {name} else f"{name} (1 person)" if len(people) == 1 else f"{name} ({len(people)} people)"
+
+
 def over_longer(some: Sequence[Case], *, seed: int) -> Interval:
     """How much more often the model is right than picking the longer answer: a paired bootstrap over observations."""
     by: defaultdict[int, list[Case]] = defaultdict(list)
@@ -119,12 +140,15 @@ def halved(some: Sequence[Case], *, seed: int) -> Tempered | None:
     return tempered([c.gap for c in some], [c.observation for c in some], fit=[c.observation in fitted for c in some])
 
 
-def slices(some: Sequence[Case]) -> tuple[Slice, ...]:
-    """Accuracy and calibration by what people said of the margin, by length, and by who judged."""
+def slices(some: Sequence[Case], *, in_pairs: bool = True) -> tuple[Slice, ...]:
+    """Accuracy and calibration by what people said of the margin, by length, and by who judged.
+
+    Where the cases are no pairs of answers, none of them is the longer.
+    """
     by: list[tuple[str, Iterable[tuple[str, list[Case]]]]] = [
         ("margin people gave", _buckets([c for c in some if c.margin is not None], lambda c: c.margin or 0.0)),
         ("tokens of an answer", _buckets(some, lambda c: c.tokens)),
-        ("the better answer is", _lengths(some)),
+        ("the better answer is", _lengths(some) if in_pairs else []),
         ("person", _people(some)),
     ]
     return tuple(_slice(what, name, inside) for what, buckets in by for name, inside in buckets)

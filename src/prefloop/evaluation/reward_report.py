@@ -11,6 +11,7 @@ from typing import Any
 from ..scoring.contributions import Part
 from ..statistics import Interval
 from .calibration import Calibration, Tempered
+from .part_quality import Told
 from .report import drawn, replace_text
 from .reward_quality import HeldOut, Slice
 from .rewarded import Rewarded
@@ -65,7 +66,10 @@ class RewardReport:
 
     `held_out` has the accuracy on all held-out prompts first. `over_longer` is how far that is above picking the longer
     answer. `rewarded` is None, and there are no `channels` and `examples`, of a model that compares answers in pairs
-    and has no score for one alone. `reads` is how the checkpoint says it reads, `normalisation` its mean and deviation
+    and has no score for one alone. `finds` is what it finds, in words, and `plain` the rule that it is held against
+    (`HeldOut.longer`). `told` is how near it comes to what people said by the kind of thing they said; `by_group` the
+    accuracy for each group of people, the worst first. `reads` is how the checkpoint says it reads, `normalisation` its
+    mean and deviation
     on reference text.
     """
 
@@ -75,6 +79,8 @@ class RewardReport:
     model: str
     data: str
     what: str
+    finds: str
+    plain: str
     seed: int
     learnt: int
     seconds: float
@@ -85,6 +91,8 @@ class RewardReport:
     calibration: Calibration
     tempered: Tempered | None
     slices: tuple[Slice, ...]
+    told: tuple[Told, ...]
+    by_group: tuple[HeldOut, ...]
     curve: tuple[CurvePoint, ...]
     channels: tuple[Channel, ...]
     rewarded: Rewarded | None
@@ -116,9 +124,11 @@ def headline(report: RewardReport) -> str:
         if gain.high < 0
         else "which cannot be told from"
     )
+    apart = report.by_group
+    worst = f"; worst served is {apart[0].name}, {_rate(apart[0].accuracy)}" if len(apart) > 1 else ""
     return (
-        f"On held-out prompts the model finds the better answer {_rate(first.accuracy)}, {beside} picking the longer "
-        f"one, {percent(first.longer.estimate)}; {people}."
+        f"On held-out prompts the model finds {report.finds} {_rate(first.accuracy)}, {beside} {report.plain}, "
+        f"{percent(first.longer.estimate)}; {people}{worst}."
     )
 
 

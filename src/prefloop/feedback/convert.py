@@ -121,10 +121,11 @@ def thumbs_to_pairs(groups: Sequence[Group]) -> Converted:
     return _converted(tuple(pairs), "pairs", **{"responses without a counterpart": alone})
 
 
-def rankings_to_pairs(groups: Sequence[Group]) -> Converted:
+def rankings_to_pairs(groups: Sequence[Group], *, ties: bool = False) -> Converted:
     """Every response before each that is ranked below it: K (K - 1) / 2 pairs of a ranking without ties.
 
-    Lost: the pairs of equals. The pairs of one ranking are not independent.
+    Lost: the pairs of equals, unless `ties` are wanted, with a `target` of 1/2. The pairs of one ranking are not
+    independent.
 
     >>> from prefloop.text import Prompt, Response
     >>> three = tuple(Response(text=t) for t in ("a", "b", "c"))
@@ -132,7 +133,8 @@ def rankings_to_pairs(groups: Sequence[Group]) -> Converted:
     >>> print(rankings_to_pairs([ranking]))
     2 pairs; lost: 1 ties
     """
-    return _converted(tuple(replace(p, labels=()) for p in _pairs(groups)), "pairs", ties=_ties(groups))
+    pairs = [replace(p, labels=()) for p in _pairs(groups)]
+    return _converted((*pairs, *_equals(groups)), "pairs") if ties else _converted(pairs, "pairs", ties=_ties(groups))
 
 
 def ratings_to_rankings(groups: Sequence[Group]) -> Converted:
@@ -141,13 +143,14 @@ def ratings_to_rankings(groups: Sequence[Group]) -> Converted:
     return _converted(rankings, "rankings", **{"distances between ratings": len(rankings)})
 
 
-def ratings_to_pairs(groups: Sequence[Group], *, scale: float | None = None) -> Converted:
+def ratings_to_pairs(groups: Sequence[Group], *, scale: float | None = None, ties: bool = False) -> Converted:
     """Every response before each that was rated lower; the labels are the two ratings, so their margin is kept.
 
         target = 1 / (1 + exp(-(rating_0 - rating_1) / scale))        where a `scale` is given
 
     `scale` is the difference of ratings at which the better response is preferred with odds of e to 1 (Bradley and
-    Terry 1952). Lost: the pairs of equals. The pairs of one prompt are not independent.
+    Terry 1952). Lost: the pairs of equals, unless `ties` are wanted, with a `target` of 1/2. The pairs of one prompt
+    are not independent.
 
     Raises:
         DataError: `scale` is not above 0.
@@ -163,7 +166,7 @@ def ratings_to_pairs(groups: Sequence[Group], *, scale: float | None = None) -> 
     pairs = _pairs(groups)
     if scale is not None:
         pairs = [replace(p, target=1 / (1 + exp((p.labels[1] - p.labels[0]) / scale))) for p in pairs]
-    return _converted(tuple(pairs), "pairs", ties=_ties(groups))
+    return _converted((*pairs, *_equals(groups)), "pairs") if ties else _converted(pairs, "pairs", ties=_ties(groups))
 
 
 def choices_to_pairs(groups: Sequence[Group]) -> Converted:
@@ -184,8 +187,12 @@ _WAYS: dict[tuple[Form, Form], tuple[Callable[[Sequence[Group]], Converted], ...
 }
 
 
-def convert(groups: Sequence[Group], given: Form, wanted: Form) -> Converted:
-    """Groups of one form in another, by the functions above.
+WITH_TIES = {("rankings", "pairs"): rankings_to_pairs, ("ratings", "pairs"): ratings_to_pairs}
+"""The ways to pairs on which pairs of equals can be kept."""
+
+
+def convert(groups: Sequence[Group], given: Form, wanted: Form, *, ties: bool = False) -> Converted:
+    """Groups of one form in another, by the functions above; pairs of equals are kept where `ties` are wanted.
 
     Raises:
         DataError: people did not say that much.
@@ -199,6 +206,8 @@ def convert(groups: Sequence[Group], given: Form, wanted: Form) -> Converted:
     if (given, wanted) not in _WAYS:
         known = [there for here, there in _WAYS if here == given]
         raise DataError(f"{given} cannot be turned into {wanted}. They can be turned into: {', '.join(known)}.")
+    if ties and (given, wanted) in WITH_TIES:
+        return WITH_TIES[given, wanted](groups, ties=True)
     lost: dict[str, int] = {}
     for step in _WAYS[given, wanted]:
         done = step(groups)
@@ -221,14 +230,24 @@ def _pair(group: Group, better: int, worse: int) -> Group:
     )
 
 
+def _equals(groups: Iterable[Group]) -> list[Group]:
+    """The pairs of responses of which neither was preferred, as they stand."""
+    return [
+        replace(_pair(g, i, j), labels=(), target=0.5)
+        for g in groups
+        for i, j in combinations(range(len(g.responses)), 2)
+        if g.labels and g.labels[i] == g.labels[j]
+    ]
+
+
 def _ties(groups: Iterable[Group]) -> int:
     """Pairs of responses of which neither was preferred."""
     return sum(len(g.responses) * (len(g.responses) - 1) // 2 - len(list(comparisons(g))) for g in groups)
 
 
-def _converted(groups: tuple[Group, ...], form: str, **lost: int) -> Converted:
+def _converted(groups: Sequence[Group], form: str, **lost: int) -> Converted:
     made = {form: len(groups)}
-    return Converted(groups=groups, made=made, lost={what: n for what, n in lost.items() if n})
+    return Converted(groups=tuple(groups), made=made, lost={what: n for what, n in lost.items() if n})
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -73,7 +73,9 @@ def read_judged(data: Data | str) -> Judged:
             if why is not None:
                 left[why].append(row.place)
             elif isinstance(found, Group):
-                groups.append(replace(found, who=str(row.values.get("who") or row.values.get("annotator") or "")))
+                groups.append(
+                    replace(found, who=found.who or str(row.values.get("who") or row.values.get("annotator") or ""))
+                )
     notes = tuple(_said(why, places) for why, places in left.items())
     if not groups:
         raise DataError(f"{data.source} has nothing to learn from: {' '.join(notes)}")

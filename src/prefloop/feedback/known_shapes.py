@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DataError
 from .marked import HELPFUL, judged_steps, marked_spans, qa_marks, rated_attributes
+from .prm800k import PRM800K_COLUMNS, rated_steps
 from .published import pandalm, qa_feedback
 from .shapes import Shape, lists, pairs, prompts, steps, thumbs
 
@@ -64,6 +65,7 @@ SHAPES = (
     Shape(
         name="judged steps", columns=("prompt", "steps|completions", "labels|ratings"), form="parts", read=judged_steps
     ),
+    Shape(name="PRM800K", columns=PRM800K_COLUMNS, form="parts", read=rated_steps),
     Shape(name="marks on an answer", columns=("prompt", "response", "spans"), form="parts", read=marked_spans),
     Shape(
         name="errors marked in QA-Feedback",

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..batch import Batch
 from ..binding import Bound
 from ..models.places import Comparison
+from ..models.table import Table
 from ..names import compared_role
 from ..recipe import Model, Optimiser
 from .following import Follower
@@ -57,7 +58,12 @@ class LocalLearner:
         self.networks = {role: networks[role] for role in outputs}
         self.outputs, self.settings, self.temperature = dict(outputs), settings, temperature
         self.optimisers = {
-            r: MasterAdamW(list(n.parameters()), settings, head=getattr(n, "new_head", list)())
+            r: MasterAdamW(
+                list(n.parameters()),
+                settings,
+                head=getattr(n, "new_head", list)(),
+                rate=settings.tables if isinstance(n, Table) else None,
+            )
             for r, n in self.networks.items()
         }
         self.compare = [(bound, _others(bound, networks)) for bound in compare]

@@ -22,10 +22,18 @@ class MasterAdamW:
     """
 
     def __init__(
-        self, parameters: Sequence[nn.Parameter], settings: Optimiser, *, head: Collection[nn.Parameter] = ()
+        self,
+        parameters: Sequence[nn.Parameter],
+        settings: Optimiser,
+        *,
+        head: Collection[nn.Parameter] = (),
+        rate: float | None = None,
     ) -> None:
-        """Take the weights to train; those of a new `head` move `settings.head` times as fast."""
-        self.settings, self.steps = settings, 0
+        """Take the weights to train; those of a new `head` move `settings.head` times as fast.
+
+        With a `rate` they all move at that one, whatever rate a step is asked for.
+        """
+        self.settings, self.steps, self.rate = settings, 0, rate
         new = {id(p) for p in head}
         self._weights = [_Weight(p, pace=settings.head if id(p) in new else 1.0) for p in parameters]
 
@@ -34,6 +42,7 @@ class MasterAdamW:
         """One step at this rate; the gradients' norm before clipping."""
         moved = [(w, w.grad) for w in self._weights if w.grad is not None]
         norm = float(torch.stack([square_sum(grad) for _, grad in moved]).sum().sqrt()) if moved else 0.0
+        lr = lr if self.rate is None else self.rate
         if math.isfinite(norm):
             self.steps += 1
             at = {pace: self._dials(lr * pace, norm) for pace in {w.pace for w, _ in moved}}

@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from ..batch import assemble
 from ..errors import DataError, RecipeError
-from ..evaluation.preference import Agreement, Alignment, Comparisons, accuracy, compared, right
+from ..evaluation.part_quality import Parts
+from ..evaluation.preference import Agreement, Alignment, Comparisons, accuracy, right
 from ..learning.instructed import with_instructions
 from ..learning.remembered import remembered_logp
 from ..learning.update import logp_in_parts
@@ -25,10 +23,10 @@ from ..planning import Plan, plan
 from ..prompts import kept_apart
 from ..recipe import Data, Recipe
 from ..roles import model_of
-from ..scoring.model import model_score, normalisation
 from ..statistics import Interval
 from ..text import Group
 from .judged import in_tokens, judged_answers, within_context
+from .measured import asked_of, gaps_of, scorer_of
 from .networks import networks_of
 from .optimise import optimise
 from .progress import Progress
@@ -84,7 +82,7 @@ class Aligned:
     needs: Plan
     networks: dict[str, Any]
     split: Split
-    asked: Comparisons
+    asked: Comparisons | Parts
     found: Alignment
     seconds: float
 
@@ -129,7 +127,7 @@ def aligned(align: Align, folder: RunFolder, *, progress: Progress, people: floa
             "leave out of --curve what is beyond."
         )
     held_out = parts.held_out
-    asked = compared(held_out, seed=recipe.seed)
+    asked = asked_of(recipe, held_out, reader, learnt=parts.train)
     if not folder.done("before"):
         with folder.stage("before"):
             before = _measured(recipe, needs, networks, held_out, asked)
@@ -151,7 +149,7 @@ def aligned(align: Align, folder: RunFolder, *, progress: Progress, people: floa
         comparisons=asked.count,
         what=asked.what,
         agreements=tuple(Agreement(name=name, before=before[name], after=after[name]) for name in before),
-        longer=accuracy(sizes(held_out, reader), asked),
+        longer=right(asked.plain()) if isinstance(asked, Parts) else accuracy(sizes(held_out, reader), asked),
         notes=tuple(notes),
     )
     seconds = folder.stages["train"]["seconds"]
@@ -161,42 +159,6 @@ def aligned(align: Align, folder: RunFolder, *, progress: Progress, people: floa
 def sizes(groups: Sequence[Group], reader: Any) -> list[list[float]]:
     """Tokens of every answer, as a network reads it."""
     return [[float(len(r.ids)) for r in g.responses] for g in in_tokens(groups, reader)]
-
-
-def scorer_of(needs: Plan) -> str | None:
-    """The role whose score of a whole answer is trained, where there is one."""
-    return next((role for role, outputs in needs.outputs.items() if {"score", "scores"} & set(outputs)), None)
-
-
-def in_pairs_only(recipe: Recipe) -> bool:
-    """Whether what is fitted compares two answers by all their channels, and has no score for one alone."""
-    objective = recipe.objective[0].objective
-    return objective.pairwise and set(objective.inputs) == {"scores"}
-
-
-def gaps_of(recipe: Recipe, groups: Sequence[Group], model: Any, asked: Comparisons) -> list[list[float]]:
-    """How far the better answer of every comparison stands above the other, in log-odds, by observation.
-
-    The difference of two scores, of a model with channels that of their means. Of a model that compares answers in
-    pairs only it is the logit of its own likelihood, log(p / (1 - p)) with p = exp(-loss).
-    """
-    scores = channel_scores(groups, model)
-    places = [pair for pairs in asked.observations for pair in pairs]
-    two = torch.stack([torch.stack([scores[better], scores[worse]]) for better, worse in places])
-    if in_pairs_only(recipe):
-        loss = recipe.objective[0].objective({"scores": two.double()}).clamp(min=1e-12)  # what is certain stays finite
-        found = -(loss + (-(-loss).expm1()).log())
-    else:
-        means = two.mean(-1) if model.channels else two
-        found = means[:, 0] - means[:, 1]
-    left = iter(found.tolist())
-    return [[next(left) for _ in pairs] for pairs in asked.observations]
-
-
-def channel_scores(groups: Sequence[Group], model: Any) -> Tensor:
-    """Of every answer the score (P K), or the score of each channel (P K D), in the unit it was learnt in."""
-    mean, std = normalisation(model)
-    return model_score(groups, model=model) * std + mean
 
 
 def split(judged: Sequence[Group], share: float, people: float) -> Split:
@@ -228,12 +190,16 @@ def _people_apart(judged: Sequence[Group], share: float) -> tuple[str, ...]:
 
 
 def _measured(
-    recipe: Recipe, needs: Plan, networks: Mapping[str, Any], groups: Sequence[Group], asked: Comparisons
+    recipe: Recipe,
+    needs: Plan,
+    networks: Mapping[str, Any],
+    groups: Sequence[Group],
+    asked: Comparisons | Parts,
 ) -> dict[str, Interval]:
     """The accuracy of every measure that these networks have, the method's own first."""
-    scored, tokens = scorer_of(needs), recipe.optimiser.tokens
-    if scored is not None:
-        return {SCORE: right(gaps_of(recipe, groups, networks[scored], asked))}
+    tokens = recipe.optimiser.tokens
+    if isinstance(asked, Parts) or scorer_of(needs) is not None:
+        return {SCORE: right(gaps_of(recipe, groups, networks, asked))}
     batch = assemble(in_tokens(groups, networks["policy"]))
     batch = with_instructions(batch, [g.prompt for g in groups], needs.instructions, networks)
     mask = batch["mask"]

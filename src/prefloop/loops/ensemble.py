@@ -17,8 +17,9 @@ from ..recipe import Recipe
 from ..scoring.model import model_score
 from ..shaping.channels import mean_channel, uncertainty_weighted, worst_channel
 from ..statistics import Interval
-from .align import scorer_of, split
+from .align import split
 from .judged import judged_answers, within_context
+from .measured import scorer_of
 from .reward import FitReward
 from .run_folder import write_text
 
@@ -38,10 +39,12 @@ def members(reward: FitReward, count: int) -> tuple[FitReward, ...]:
         RecipeError: the method gives several numbers for an answer, or none for one alone.
     """
     recipe, role = reward.recipe, scorer_of(plan(reward.recipe))
-    if role is None or recipe.models[role].channels:
+    model = recipe.models[role] if role else None
+    if model is None or model.head != "score" or model.channels:
+        what = "several numbers" if model and model.channels else "no single score"
         raise RecipeError(
-            f"`{recipe.name}` gives {'several numbers' if role else 'no score'} for an answer, and the members of an "
-            "ensemble give one each: fit it once, or take another method, such as `bradley-terry`."
+            f"`{recipe.name}` gives {what} for an answer, and the members of an ensemble give one each: fit it once, "
+            "or take another method, such as `bradley-terry`."
         )
     return tuple(replace(reward, recipe=replace(recipe, seed=recipe.seed + n)) for n in range(count))
 

@@ -14,10 +14,10 @@ from ..evaluation.reward_report import Channel, Example, Explained
 from ..evaluation.rewarded import Rewarded, rewarded
 from ..feedback.sources import chance
 from ..scoring.contributions import by_sentence, by_token
-from ..scoring.model import model_score
+from ..scoring.model import made_one, model_score
 from ..statistics import bootstrap_mean
 from ..text import Group, Prompt
-from .align import channel_scores
+from .measured import channel_scores
 
 SHOWN = 3
 """Pairs of answers that are taken to pieces."""
@@ -29,7 +29,9 @@ def channels(groups: Sequence[Group], model: Any, asked: Comparisons, *, seed: i
         return ()
     scores = channel_scores(groups, model)
     places = [(pair, n) for n, pairs in enumerate(asked.observations) for pair in pairs]
-    gaps = torch.stack([scores[better] - scores[worse] for (better, worse), _ in places]) / len(model.channels)
+    gaps = torch.stack([scores[better] - scores[worse] for (better, worse), _ in places])
+    counts = made_one(torch.eye(len(model.channels)), model)
+    gaps = gaps * counts
     clusters = [n for _, n in places]
     return tuple(
         Channel(
@@ -82,6 +84,5 @@ def _explained(group: Group, k: int, model: Any) -> Explained:
 
 
 def _normalised(groups: Sequence[Group], model: Any) -> Tensor:
-    """Scores (P K) in deviations of the reference; of channels their mean."""
-    scores = model_score(groups, model=model)
-    return scores.mean(-1) if model.channels else scores
+    """Scores (P K) in deviations of the reference; of channels the one number made of them."""
+    return made_one(model_score(groups, model=model), model)

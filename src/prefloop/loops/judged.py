@@ -53,7 +53,7 @@ def as_taken(judged: Judged, recipe: Recipe, *, told: Form | None = None) -> Jud
         raise DataError(
             f"`{recipe.name}` takes {takes(needs)}, and these are {form or judged.form}: {turn}take another method."
         )
-    converted = convert(judged.groups, judged.form, form)
+    converted = convert(judged.groups, judged.form, form, ties="tied" in needs.judged)
     if converted.lost and told is None:
         raise DataError(
             f"`{recipe.name}` takes {takes(needs)}, and {len(judged.groups)} {judged.form} would give {converted}. Say "

@@ -62,8 +62,23 @@ def load_networks(
         networks[role] = frozen.get(wanted) or load(wanted, name=role, say=say)
         if not declared.train:
             frozen[wanted] = networks[role]
+        if declared.gate is not None:
+            _must_say_something(networks[role], source.source)
     _must_differ(recipe, networks)
     return networks
+
+
+def _must_say_something(model: Any, source: str) -> None:
+    """Refuse to learn how much channels count that are new, and say nothing yet.
+
+    Raises:
+        RecipeError: names the model, and the command that fits such channels.
+    """
+    if not any(any(model.row(d)) for d in range(len(model.channels))):
+        raise RecipeError(
+            f"{source} has no channels yet, and a gate learns how much each counts while they stay as they are: "
+            "fit them first (`prefloop reward --kind helpsteer2`), and take the folder `reward` of that run."
+        )
 
 
 def _must_differ(recipe: Recipe, networks: Mapping[str, Any]) -> None:

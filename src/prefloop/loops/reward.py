@@ -9,24 +9,41 @@ from typing import Any
 
 from ..errors import DataError, RecipeError
 from ..evaluation.ceiling import ceiling, contradicted
-from ..evaluation.preference import Comparisons, compared, right
-from ..evaluation.reward_quality import Case, HeldOut, calibrated, cases, halved, held_out, over_longer, slices
+from ..evaluation.part_quality import Parts
+from ..evaluation.preference import Comparisons, right
+from ..evaluation.reward_quality import (
+    Case,
+    HeldOut,
+    by_group,
+    calibrated,
+    cases,
+    halved,
+    held_out,
+    over_longer,
+    slices,
+)
 from ..evaluation.reward_report import CurvePoint, RewardReport, write_reward_report
+from ..feedback.files import read_rows
 from ..feedback.judged import read_judged
+from ..feedback.shapes import text
 from ..feedback.sources import chance
 from ..models.contract import reading
 from ..models.load import save
+from ..models.table import Table
 from ..planning import plan
 from ..recipe import Data, Form, Recipe
 from ..scoring.model import normalise
 from ..statistics import Interval
 from ..text import Group
-from .align import Align, Aligned, aligned, gaps_of, in_pairs_only, scorer_of, sizes
+from .align import Align, Aligned, aligned, sizes
 from .explained import alike, channels, examples, what_is_rewarded
+from .measured import asked_of, gaps_of, in_pairs_only, scorer_of
 from .networks import networks_of
 from .optimise import optimise
 from .progress import Progress
 from .run_folder import RunFolder
+from .told import part_cases, told
+from .unseen import unseen
 
 NATURAL: dict[Form, str] = {
     "pairs": "bradley-terry",
@@ -34,6 +51,7 @@ NATURAL: dict[Form, str] = {
     "rankings": "ranking",
     "ratings": "interval",
     "thumbs": "p-love",
+    "parts": "prm",
 }
 """The method for judgements of a form, where none is named."""
 REFERENCES = 512
@@ -45,11 +63,13 @@ class FitReward(Align):
     """A recipe of the reward family, fitted and measured on a share of the prompts and of the people kept apart.
 
     held_out_people: the share of the people, of three or more, of whom nothing is learnt. curve: also fit it anew to so
-    many judgements, for a learning curve.
+    many judgements, for a learning curve. groups: a file that says which `group` everybody who judged (`who`) belongs
+    to, so that it is seen whom the model serves worst.
     """
 
     held_out_people: float = 0.1
     curve: tuple[int, ...] = ()
+    groups: str = ""
 
     def __post_init__(self) -> None:
         Align.__post_init__(self)
@@ -73,28 +93,25 @@ def run_reward(reward: FitReward, folder: RunFolder, *, progress: Progress, comm
         RecipeError: the recipe fits no reward model, or none that scores whole answers.
     """
     recipe = reward.recipe
-    role = _scored(recipe)
+    _must_score(recipe)
     done = aligned(
         reward, folder, progress=progress, people=reward.held_out_people, fewest=max(reward.curve, default=0)
     )
     curve = tuple(_point(reward, done, n, folder, progress) for n in sorted(set(reward.curve)))
-    model = done.networks[role]
-    report = _report(reward, done, model, (*curve, *_whole(done, curve)), command)
+    report = _report(reward, done, (*curve, *_whole(done, curve)), command)
     for name in done.needs.outputs:
         save(done.networks[name], folder.path / name)
     write_reward_report(report, folder.path)
     return done.networks
 
 
-def _scored(recipe: Recipe) -> str:
-    role = scorer_of(plan(recipe))
-    if recipe.family != "reward" or role is None:
-        what = "is no method of that family" if recipe.family != "reward" else "scores parts of answers"
+def _must_score(recipe: Recipe) -> None:
+    if recipe.family != "reward" or scorer_of(plan(recipe)) is None:
+        what = "is no method of that family" if recipe.family != "reward" else "trains nothing that scores answers"
         raise RecipeError(
-            f"`{recipe.name}` {what}, and here a model that scores whole answers is fitted and measured: see "
-            "`prefloop methods --family reward`, and `prefloop align` for other methods."
+            f"`{recipe.name}` {what}, and here a reward model is fitted and measured: see `prefloop methods --family "
+            "reward`, and `prefloop align` for other methods."
         )
-    return role
 
 
 def _point(reward: FitReward, done: Aligned, count: int, folder: RunFolder, progress: Progress) -> CurvePoint:
@@ -110,7 +127,7 @@ def _point(reward: FitReward, done: Aligned, count: int, folder: RunFolder, prog
             title = f"{reward.recipe.name}, {count} judgements"
             optimise(reward.recipe, networks=networks, judged=judged, progress=progress, title=title)
             facts["learning"] = time.monotonic() - began
-            gaps = gaps_of(reward.recipe, done.split.held_out, networks[_scored(reward.recipe)], done.asked)
+            gaps = gaps_of(reward.recipe, done.split.held_out, networks, done.asked)
             folder.keep(f"curve-{count}", asdict(right(gaps)))
     found = Interval(**folder.kept(f"curve-{count}"))
     return CurvePoint(judgements=count, accuracy=found, seconds=folder.stages[stage]["learning"])
@@ -124,13 +141,15 @@ def _whole(done: Aligned, curve: Sequence[CurvePoint]) -> tuple[CurvePoint, ...]
     return (CurvePoint(judgements=done.found.learnt, accuracy=found.after, seconds=done.seconds),)
 
 
-def _report(reward: FitReward, done: Aligned, model: Any, curve: tuple[CurvePoint, ...], command: str) -> RewardReport:
-    recipe, parts, seed = reward.recipe, done.split, reward.recipe.seed
-    facts = normalise(model, _reference(parts.train, seed))
-    some = _cases(recipe, parts.held_out, model, done.asked)
+def _report(reward: FitReward, done: Aligned, curve: tuple[CurvePoint, ...], command: str) -> RewardReport:
+    recipe, parts, seed, asked = reward.recipe, done.split, reward.recipe.seed, done.asked
+    model = done.networks[scorer_of(done.needs) or ""]
+    in_parts = isinstance(asked, Parts)
+    facts = {} if in_parts else normalise(model, _reference(parts.train, seed))
+    some = _cases(recipe, parts.held_out, done, asked)
     data = recipe.data.source if isinstance(recipe.data, Data) else str(recipe.data)
     [found] = done.found.agreements
-    alone = not in_pairs_only(recipe)  # else no single answer has a score
+    explained = asked if isinstance(asked, Comparisons) and not in_pairs_only(recipe) else None  # by single scores
     return RewardReport(
         kind=recipe.name,
         paper=recipe.paper,
@@ -138,26 +157,31 @@ def _report(reward: FitReward, done: Aligned, model: Any, curve: tuple[CurvePoin
         model=next(m.source for m in recipe.models.values() if m.train and m.source),
         data=data,
         what=done.found.what,
+        finds="right parts right and wrong ones wrong" if in_parts else "the better answer",
+        plain="always naming the commoner" if in_parts else "picking the longer one",
         seed=seed,
         learnt=done.found.learnt,
         seconds=done.seconds,
         held_out_people=parts.people,
         before=found.before,
-        held_out=_held_out(recipe, done, model, some),
+        held_out=_held_out(recipe, done, some),
         over_longer=over_longer(some, seed=seed),
         calibration=calibrated(some),
         tempered=halved(some, seed=seed),
-        slices=slices(some),
+        slices=slices(some, in_pairs=not in_parts),
+        told=told(recipe, done.networks, parts.train, parts.held_out, asked),
+        by_group=by_group(some, _groups(reward, done)),
         curve=curve,
-        channels=channels(parts.held_out, model, done.asked, seed=seed) if alone else (),
-        rewarded=what_is_rewarded(parts.held_out, model, seed=seed) if alone else None,
-        examples=examples(parts.held_out, model, done.asked, seed=seed) if alone else (),
+        channels=channels(parts.held_out, model, explained, seed=seed) if explained else (),
+        rewarded=what_is_rewarded(parts.held_out, model, seed=seed) if explained else None,
+        examples=examples(parts.held_out, model, explained, seed=seed) if explained else (),
         reads=reading(model.tokenizer),
         normalisation={name: str(value) for name, value in facts.items()},
         warnings=(
             *done.found.notes,
             *_contradictions(parts.train, parts.held_out),
-            *(alike(parts.held_out, model) if alone else ()),
+            *unseen(recipe, parts.train),
+            *(alike(parts.held_out, model) if explained else ()),
         ),
         command=command,
     )
@@ -169,14 +193,33 @@ def _reference(train: Sequence[Group], seed: int) -> list[Group]:
     return chance(seed, "reference").sample(list(train), count)
 
 
-def _cases(recipe: Recipe, groups: Sequence[Group], model: Any, asked: Comparisons) -> list[Case]:
-    return cases(groups, gaps_of(recipe, groups, model, asked), sizes(groups, model), asked)
+def _cases(recipe: Recipe, groups: Sequence[Group], done: Aligned, asked: Comparisons | Parts) -> list[Case]:
+    if isinstance(asked, Parts):
+        return part_cases(recipe, groups, done.networks, asked)
+    reader = done.networks[scorer_of(done.needs) or ""]
+    return cases(groups, gaps_of(recipe, groups, done.networks, asked), sizes(groups, reader), asked)
 
 
-def _held_out(recipe: Recipe, done: Aligned, model: Any, some: Sequence[Case]) -> tuple[HeldOut, ...]:
+def _groups(reward: FitReward, done: Aligned) -> dict[str, str]:
+    """The group of everybody who judged: as told, else as the model found it, else everybody is a group."""
+    people = {g.who for g in (*done.split.train, *done.split.held_out)} - {""}
+    if reward.groups:
+        rows = read_rows(reward.groups)
+        told_of = {text(row, "who", "annotator"): text(row, "group") for row in rows}
+        return {who: told_of.get(who, "of no group") for who in people}
+    model = done.networks[scorer_of(done.needs) or ""]
+    tables = [n for n in done.networks.values() if isinstance(n, Table) and n.apart]
+    if tables and tables[0].channels == model.channels:  # a weight of everybody on each channel
+        best = tables[0].rows.detach().argmax(-1).tolist()
+        return {who: model.channels[best[tables[0].number(who)]] for who in people}
+    return {who: who for who in people}
+
+
+def _held_out(recipe: Recipe, done: Aligned, some: Sequence[Case]) -> tuple[HeldOut, ...]:
     """All held-out prompts first; then by who judged, where people were held out too."""
     parts = done.split
-    rows = [held_out("prompts", some, ceiling(parts.held_out))]
+    in_parts = isinstance(done.asked, Parts)  # of which nobody knows how far people agree
+    rows = [held_out("prompts", some, None if in_parts else ceiling(parts.held_out))]
     if parts.people:
         known = {g.who for g in parts.held_out} - set(parts.people)
         mine, theirs = ([c for c in some if (c.who in parts.people) is side] for side in (False, True))
@@ -185,19 +228,22 @@ def _held_out(recipe: Recipe, done: Aligned, model: Any, some: Sequence[Case]) -
             held_out("prompts, by people held out", theirs, ceiling(parts.held_out, of=parts.people)),
             held_out(
                 "people alone, on prompts learnt from",
-                _by_others(recipe, parts.others, model, done),
+                _by_others(recipe, parts.others, done),
                 ceiling([*parts.train, *parts.others], of=parts.people),
             ),
         ]
     return tuple(row for row in rows if row is not None)
 
 
-def _by_others(recipe: Recipe, others: Sequence[Group], model: Any, done: Aligned) -> list[Case]:
+def _by_others(recipe: Recipe, others: Sequence[Group], done: Aligned) -> list[Case]:
+    if not others:
+        return []
+    reader = done.networks[scorer_of(done.needs) or ""]
     try:
-        asked = compared(others, seed=0)
+        asked = asked_of(recipe, others, reader, learnt=done.split.train)
     except DataError:  # they liked all of it, or nothing: there is nothing to compare
         return []
-    return _cases(recipe, others, model, asked) if asked.what == done.asked.what else []
+    return _cases(recipe, others, done, asked) if asked.what == done.asked.what else []
 
 
 def _contradictions(*parts: Sequence[Group]) -> list[str]:

@@ -29,8 +29,8 @@ def said(
     Every table of the networks learns to know the people.
 
     Raises:
-        DataError: nobody said anything of a channel that the recipe learns, or of any part of an answer; one person
-            said everything, where people are told apart.
+        DataError: nobody said anything of a channel that the recipe learns, or of any part of an answer, or the same of
+            all parts; one person said everything, where people are told apart.
     """
     found: dict[str, Tensor] = {}
     if "tied" in needs.judged:
@@ -53,7 +53,8 @@ def said(
         [role] = [role for role, tensors in needs.outputs.items() if "scores" in tensors]
         found["resampled"] = bootstraps(len(groups), recipe.models[role].channels, recipe.seed)
     if "token_label" in needs.judged:
-        found["token_label"] = _marked(groups, shape, networks[next(iter(needs.outputs))].tokenizer)
+        found["token_label"] = marked(groups, shape, networks[next(iter(needs.outputs))].tokenizer)
+        _must_differ(found["token_label"], recipe)
     return found
 
 
@@ -97,7 +98,12 @@ def _aspects(groups: Sequence[Group], shape: torch.Size, channels: Sequence[str]
     return table
 
 
-def _marked(groups: Sequence[Group], shape: torch.Size, tokenizer: Any) -> Tensor:
+def marked(groups: Sequence[Group], shape: torch.Size, tokenizer: Any) -> Tensor:
+    """What people said of the parts of answers in these tokens (P K T), at the token that ends each; NaN elsewhere.
+
+    Raises:
+        DataError: nobody has judged a part.
+    """
     labels = torch.full(tuple(shape), NOBODY)
     for p, group in enumerate(groups):
         ends = {}
@@ -113,6 +119,18 @@ def _marked(groups: Sequence[Group], shape: torch.Size, tokenizer: Any) -> Tenso
             "the groups marks, Group(..., marks=(Mark(response=0, end=12, value=1.0),))."
         )
     return labels
+
+
+def _must_differ(labels: Tensor, recipe: Recipe) -> None:
+    neutral = float(recipe.objective[0].objective.knobs.get("neutral", 0.5))
+    said = labels[~labels.isnan()]
+    classes = set(torch.where(said == 0.5, neutral, said).tolist())
+    if classes in ({0.0}, {1.0}):
+        what = "right" if classes == {1.0} else "wrong"
+        raise DataError(
+            f"all {len(said)} parts of answers that `{recipe.name}` was given are {what}, and it learns from the "
+            "difference: add answers of which others are not, or say which marks count as errors (`about`)."
+        )
 
 
 def _ends(group: Group, k: int, tokenizer: Any) -> list[int]:

@@ -290,6 +290,8 @@ def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> 
             if model.members < 2 and stock.config.num_labels > 1:
                 stock.config.id2label = dict(enumerate(channels))
                 stock.config.label2id = {name: number for number, name in enumerate(channels)}
+        if model.weights:
+            stock.config.prefloop_weights = list(model.weights)
         if model.ending is not None:
             stock.config.prefloop_ending = model.ending
     if model.critics is not None:

@@ -50,10 +50,6 @@ class Table(nn.Module):
         at = batch["who"] if self.apart else torch.zeros(len(batch), dtype=torch.long)
         return {name: self.rows[at.to(self.rows.device)] for name in want}
 
-    def new_head(self) -> list[nn.Parameter]:
-        """All its weights: nothing in it was learnt before."""
-        return list(self.parameters())
-
     def digest(self) -> str:
         """A hash of its numbers."""
         return hashlib.sha256(self.rows.detach().cpu().numpy().tobytes()).hexdigest()[:32]

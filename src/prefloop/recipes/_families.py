@@ -214,6 +214,7 @@ def fitted(
     beside: Mapping[str, Model] | None = None,
     reads: Head = "score",
     gate: int | None = None,
+    weights: tuple[float, ...] = (),
     draws: Draws | None = None,
     score: Mapping[str, Bound] | None = None,
     select: tuple[Bound, ...] = (),
@@ -230,7 +231,7 @@ def fitted(
     """A reward model with a new scalar head, or one of these channels, fitted to judged answers.
 
     `beside` it stand tables, and frozen models that pay or answer. reads: which head it is; `token_score` reads parts
-    of answers. gate: as of a `Model`. further: more terms.
+    of answers. gate, weights: as of a `Model`. further: more terms.
     """
     return Recipe(
         name=name,
@@ -247,6 +248,7 @@ def fitted(
                 channels=channels,
                 start=start,
                 gate=gate,
+                weights=weights,
             ),
             **(beside or {}),
         },

@@ -13,7 +13,7 @@ from ..batch import assemble
 from ..models.decoder import Decoder
 from ..models.encode import for_model
 from ..text import Group, Response
-from .model import normalisation
+from .model import made_one, normalisation
 
 _SENTENCE = re.compile(r"[^.!?\n]*[.!?]+[\"')\]]*\s*|[^.!?\n]*\n+|[^.!?\n]+")
 
@@ -65,7 +65,7 @@ def by_token(group: Group, model: Decoder) -> list[list[Part]]:
 
     Input x gradient (Shrikumar et al. 2016, arXiv 1605.01713): how fast the score falls when the token fades, at first;
     it is exact where the score is linear in the embeddings, which a deep model's is not. The tokens of the prompt have
-    their share too, which is not shown. Of a model with channels, that of the mean of its channels.
+    their share too, which is not shown. Of a model with channels, that of the one number made of them.
     """
     group = for_model(group, model.tokenizer, ending=model.ending)
     return [_tokens(replace(group, responses=(r,), labels=()), model) for r in group.responses]
@@ -75,14 +75,16 @@ def _tokens(group: Group, model: Decoder) -> list[Part]:
     kept: list[Tensor] = []
 
     def keep(module: object, inputs: object, embedded: Tensor) -> Tensor:
-        kept.append(embedded.detach().requires_grad_())
+        if not kept:  # the adapters of an ensemble embed the same tokens, one after the other
+            kept.append(embedded.detach().requires_grad_())
         return kept[0]
 
     handle = model.base.get_input_embeddings().register_forward_hook(keep)
     try:
         with torch.enable_grad():
             name = "scores" if model.channels else "score"
-            score = (model.outputs(assemble([group]), {name})[name][0, 0] / normalisation(model)[1]).mean()
+            scores = model.outputs(assemble([group]), {name})[name][0, 0]
+            score = made_one(scores.cpu() / normalisation(model)[1], model)
             [slope] = torch.autograd.grad(score, kept)
     finally:
         handle.remove()

@@ -28,7 +28,7 @@ def gated_score(groups: Sequence[Group], *, model: Decoder) -> Tensor:
     Raises:
         RewardError: the model has no gate.
     """
-    scores, gate = _parts(groups, model)
+    scores, gate = gated_parts(groups, model)
     return (scores * gate.unsqueeze(1)).sum(-1)
 
 
@@ -38,7 +38,7 @@ def explained(groups: Sequence[Group], *, model: Decoder) -> list[list[dict[str,
     Raises:
         RewardError: the model has no gate.
     """
-    scores, gate = _parts(groups, model)
+    scores, gate = gated_parts(groups, model)
     parts = (scores * gate.unsqueeze(1)).tolist()
 
     def named(numbers: Sequence[float]) -> dict[str, float]:
@@ -94,8 +94,13 @@ def length_price(scores: Tensor, lengths: Tensor) -> float:
     return (low + high) / 2
 
 
-def _parts(groups: Sequence[Group], model: Decoder) -> tuple[Tensor, Tensor]:
-    """The channels of every response (P K D) and how much each counts (P D)."""
+@torch.no_grad()
+def gated_parts(groups: Sequence[Group], model: Decoder) -> tuple[Tensor, Tensor]:
+    """The channels of every response (P K D) and how much each counts (P D).
+
+    Raises:
+        RewardError: the model has no gate.
+    """
     if model.gate is None:
         raise RewardError(
             f"{model.name} has no gate that says how much each channel counts: fit one with `armorm`, or take "

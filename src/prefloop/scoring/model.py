@@ -88,6 +88,17 @@ def normalisation(model: Decoder) -> tuple[Tensor, Tensor]:
     return torch.tensor(stored["mean"]), torch.tensor(stored["std"])
 
 
+def made_one(scores: Tensor, model: Decoder) -> Tensor:
+    """One number for each response (... without D) of all channels: their weighted sum, or their mean without weights.
+
+    The weights are those of the checkpoint (`Model.weights`). A model without channels has one number already.
+    """
+    if not model.channels:
+        return scores
+    weights = getattr(model.base.config, "prefloop_weights", None)
+    return scores.mean(-1) if weights is None else scores @ torch.tensor(weights, dtype=scores.dtype)
+
+
 def normalise(model: Decoder, groups: Sequence[Group]) -> dict[str, Any]:
     """Set the normalisation so that these samples of the reference model score mean 0 and variance 1; what was set.
 

@@ -13,6 +13,7 @@ from .judged_rows import JUDGED, RANKED, WRITTEN
 from .label_studio import LABEL_STUDIO
 from .own import LOG
 from .pandalm import PANDALM
+from .prm800k import PRM800K
 from .qa_feedback import QA_FEEDBACK
 from .tulu import TULU
 from .unjudged import BY_MODEL, LLMBAR, PROMPTS, RESPONSES
@@ -37,6 +38,7 @@ FORMATS: Mapping[str, Format] = {
         LABEL_STUDIO,
         QA_FEEDBACK,
         PANDALM,
+        PRM800K,
         TULU,
         LLMBAR,
         *(one for name, one in JUDGED.items() if name != _BEST_FIRST),
