@@ -33,7 +33,7 @@ def rows_for(recipe, count=ROWS):
             row |= {"responses": [good, bad], "scores": [5 - n % 2, 1 + n % 3]}
         elif needs.forms == ("thumbs",):
             row |= {"completion": good if n % 2 else bad, "label": bool(n % 2)}
-        elif not needs.pairwise:
+        elif not needs.pairwise and needs.forms != ("pairs",):
             row |= {"responses": [good, f" {rng.choice(WORDS)}.", bad]}
         else:
             target = {"target": 0.5 if n % 4 == 0 else 0.8} if "tied" in needs.judged else {"target": 0.8}
