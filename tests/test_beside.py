@@ -108,7 +108,7 @@ def test_some_with_a_reference_and_some_without_are_refused():
 
 
 def test_a_policy_learns_from_no_references(folder):
-    recipe = method("dpo")(model=folder)
+    recipe = method("dpo")(model=str(folder))
     beside = Group(prompt=against(Prompt(text="One"), "r"), responses=(Response(text="a"), Response(text="b")))
     with pytest.raises(DataError, match="take the column `reference` out"):
         optimise(recipe, networks=networks_of(recipe, say=print), judged=[beside])

@@ -102,9 +102,10 @@ def test_the_first_leaf_has_the_distribution_of_the_policy():
             ids = (*first, *(int(x < self.heads[len(first) + t]) for t, x in enumerate(row)))
             return Response(text=str(ids), ids=ids, mask=(1,) * len(ids), logp=(0.0,) * len(ids), finish="length")
 
-    n = 4000
-    trees = grow(Coins(), PROMPTS[:1] * n, branches=(2, 2, 2), tokens=1, decoding=Decoding(max_tokens=3))
-    counts = Counter(tree.leaves.responses[0].ids for tree in trees)
+    n, how = 2000, {"branches": (2, 2, 2), "tokens": 1, "decoding": Decoding(max_tokens=3)}
+    trees = [grow(Coins(), PROMPTS[:1], **how, seed=seed) for seed in range(n)]
+    assert all(len({r.ids for r in tree.leaves.responses}) == len(tree.paths) for [tree] in trees)
+    counts = Counter(tree.leaves.responses[0].ids for [tree] in trees)
     far = 0.0
     for ids in product((0, 1), repeat=3):
         p = prod(h if t else 1 - h for h, t in zip(Coins.heads, ids, strict=True))
