@@ -36,7 +36,7 @@ def drawn_by(
             "give one policy or more, and each temperature once."
         )
     how = decoding or Decoding()
-    found = {}
+    found: dict[str, list[Group]] = {}
     for name, generator in generators.items():
         for temperature in temperatures:
             own = int(np.random.SeedSequence([seed, len(found)]).generate_state(1)[0])
