@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from .errors import DataError
-from .text import Message, Prompt, Role
+from .text import Beside, Message, Prompt, Role
 
 OPENINGS = "openings"
 _HELD_OUT_SHARE = 0.2
@@ -80,7 +80,8 @@ def kept_apart(prompt: Prompt, share: float) -> bool:
     >>> kept_apart(Prompt(text="One"), 1.0), kept_apart(Prompt(text="One"), 0.0)
     (True, False)
     """
-    return hashlib.sha256(repr(prompt).encode()).digest()[0] < 256 * share
+    said = prompt.asked if isinstance(prompt, Beside) else prompt  # whatever the reference
+    return hashlib.sha256(repr(said).encode()).digest()[0] < 256 * share
 
 
 def _parse(line: str, where: str, *, as_json: bool) -> tuple[Prompt, str | None]:

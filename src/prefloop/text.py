@@ -50,6 +50,18 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside(Prompt):
+    """What a model reads before an answer that it holds against a `reference`; `asked` is the prompt by itself.
+
+    >>> Beside(text="One two One", asked=Prompt(text="One"), reference=" two").shown
+    'One two One'
+    """
+
+    asked: Prompt
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPrompt:
     """The prompt of one response, where it is another than its group's, with its tokens as for the group's.
 

@@ -101,7 +101,7 @@ def accuracy(name: str, rounds: Sequence[Round]) -> str:
 def _rates(axes: Axes, turn: Round) -> None:
     rows = (
         ("reward model", turn.accuracy, "o", FIRST),
-        ("people agree", turn.agreement, "D", SECOND),
+        ("agree with each other", turn.agreement, "D", SECOND),
         ("pick the longest", turn.longest, "s", INK),
     )
     shown = [(label, rate, marker, colour) for label, rate, marker, colour in rows if rate is not None]
@@ -157,7 +157,7 @@ def over_kl(name: str, points: Sequence[KLPoint], best_of: Sequence[BestOf]) -> 
     _against_kl(upper, [(p.kl, p.reward) for p in points], [(b.n, b.kl, b.reward) for b in best_of], "o", FIRST)
     _against_kl(lower, [(p.kl, p.gold) for p in points], [(b.n, b.kl, b.gold) for b in best_of], "D", SECOND)
     upper.set_title("Reward-model score: what the policy is paid for")
-    lower.set_title("Gold score: what people truly like")
+    lower.set_title("Gold score: what is truly liked")
     lower.set_xlabel("square root of KL (nats per response)")
     end = max(points, key=lambda p: p.kl)
     scores = f"the reward-model score is {end.reward.estimate:.3g}, the gold score {end.gold.estimate:.3g}"

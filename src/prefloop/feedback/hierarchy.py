@@ -22,7 +22,8 @@ class HierarchicalComparator:
 
     HERON (Bukharin et al. 2023, arXiv 2309.02632). A factor is a measure (prompt, response) -> number; only its order
     in the hierarchy and its margin count, never its unit: `in_deviations` takes the margins from the factors' own
-    spread. It answers questions that compare two answers, as a `Source`; other kinds it leaves open.
+    spread. As a `Source`, and so as the `people` of a loop, it answers comparisons, and choices of the best of several
+    by what is `left` of them; a choice between equals and questions of other kinds it leaves open.
 
     Raises:
         RecipeError: there is no factor, not a margin for each, or a margin below 0.
@@ -39,6 +40,12 @@ class HierarchicalComparator:
     seed: int = 0
     clock: Callable[[], float] = time.time
 
+    @property
+    def told(self) -> str:
+        """Who answers, in words."""
+        names = ", ".join(getattr(f, "__name__", type(f).__name__) for f in self.factors)
+        return f"nobody was asked: a hierarchy of measures decided, the first that tells answers apart ({names})"
+
     def __post_init__(self) -> None:
         if not self.factors or len(self.factors) != len(self.margins) or not all(m >= 0 for m in self.margins):
             raise RecipeError(
@@ -52,32 +59,49 @@ class HierarchicalComparator:
         Raises:
             RecipeError: a factor gave no finite number.
         """
+        left = self.left(prompt, (first, second))
+        return left[0] if len(left) == 1 else None
+
+    def left(self, prompt: str, texts: Sequence[str]) -> list[int]:
+        """The places of the best of several answers: factor by factor those go that are beyond its margin of the best.
+
+        Of two it is what `compare` says. The paper compares two; this is what that is of more.
+
+        Raises:
+            RecipeError: a factor gave no finite number.
+
+        >>> heron = HierarchicalComparator(factors=(lambda prompt, response: len(response),), margins=(1.0,))
+        >>> heron.left("", ("aaa", "aa", "a"))
+        [0, 1]
+        """
+        places = list(range(len(texts)))
         for n, (factor, margin) in enumerate(zip(self.factors, self.margins, strict=True)):
-            apart = factor(prompt, first) - factor(prompt, second)
-            if not math.isfinite(apart):
+            found = {i: factor(prompt, texts[i]) for i in places}
+            strange = next((i for i in places if not math.isfinite(found[i])), None)
+            if strange is not None:
                 raise RecipeError(
-                    f"factor {n} of the hierarchy gave no finite number for {first!r:.80} or {second!r:.80}: "
-                    "return one for every text."
+                    f"factor {n} of the hierarchy gave no finite number for {texts[strange]!r:.80}: return one for "
+                    "every text."
                 )
-            if abs(apart) > margin:
-                return 0 if apart > 0 else 1
-        return None
+            most = max(found.values(), default=0.0)
+            places = [i for i in places if most - found[i] <= margin]
+            if len(places) < 2:
+                break
+        return places
 
     def ask(self, questions: Sequence[Question], record: Record) -> None:
         """See `Source.ask`."""
         for question in questions:
-            if question.kind == "comparison":
-                group = question.group
-                better = self.compare(group.prompt.shown, *group.texts)
-                order = shown_order(question, who=self.name, seed=self.seed)
-                value = "tie" if better is None else better
-                record(
-                    [
-                        Answer(
-                            question=question.id, who=self.name, value=value, order=order, seconds=0.0, at=self.clock()
-                        )
-                    ]
-                )
+            if question.kind not in ("comparison", "choice"):
+                continue
+            left = self.left(question.group.prompt.shown, question.group.texts)
+            if len(left) > 1 and question.kind == "choice":
+                continue  # nobody can say there that several are as good
+            value = "tie" if len(left) > 1 else left[0]
+            order = shown_order(question, who=self.name, seed=self.seed)
+            record(
+                [Answer(question=question.id, who=self.name, value=value, order=order, seconds=0.0, at=self.clock())]
+            )
 
     def pairs(self, groups: Sequence[Group]) -> Iterator[Group]:
         """Every two answers to each prompt of which it prefers one, that one first."""

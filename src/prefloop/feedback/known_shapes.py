@@ -10,17 +10,32 @@ from ..errors import DataError
 from .marked import HELPFUL, judged_steps, marked_spans, qa_marks, rated_attributes
 from .prm800k import PRM800K_COLUMNS, rated_steps
 from .published import pandalm, qa_feedback
-from .shapes import Shape, lists, pairs, prompts, steps, thumbs
+from .referenced import beside
+from .shapes import Read, Shape, lists, pairs, prompts, steps, thumbs
 
 if TYPE_CHECKING:  # a recipe loads torch, and files are read without
     from ..recipe import Form
 
+_REFERENCED: tuple[tuple[str, tuple[str, ...], Form, Read], ...] = (
+    ("pairs", ("chosen", "rejected"), "pairs", pairs),
+    ("ratings", ("responses", "scores"), "ratings", lists),
+    ("rankings", ("responses",), "rankings", lists),
+)
 SHAPES = (
     Shape(
         name="answers after two prompts",
         columns=("prompt", "rejected_prompt"),
         form="pairs",
         read=prompts,
+    ),
+    *(
+        Shape(
+            name=f"{name} beside a reference answer",
+            columns=("prompt", "reference", *columns),
+            form=form,
+            read=partial(beside, read=read),
+        )
+        for name, columns, form, read in _REFERENCED
     ),
     Shape(
         name="steps that go on from one prefix",

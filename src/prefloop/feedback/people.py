@@ -79,6 +79,11 @@ class Pool:
                 "person a name of their own, and an overlap between 1 and the number of people."
             )
 
+    @property
+    def told(self) -> str:
+        """Who answers, in words."""
+        return f"{len(self.people)} simulated people: {', '.join(p.name for p in self.people)}"
+
     def ask(self, questions: Sequence[Question], record: Record) -> None:
         """Answer every question; the answers to one question are recorded together."""
         for question in questions:

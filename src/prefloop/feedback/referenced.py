@@ -7,13 +7,15 @@ from dataclasses import replace
 from itertools import combinations, permutations
 
 from ..errors import DataError
-from ..text import Group, Message, Prompt, Response
+from ..text import Beside, Group, Message, Prompt, Response
+from .files import Row
+from .shapes import LeftOut, Read, text
 
 APART = "\n\n---\n\n"
 """What stands between a reference answer and the prompt once more, in plain text."""
 
 
-def against(prompt: Prompt, reference: str) -> Prompt:
+def against(prompt: Prompt, reference: str) -> Beside:
     r"""What a model reads before an answer it holds against a reference: the prompt, the reference, the prompt again.
 
     The trajectories of POLAR (Dou et al. 2025, arXiv 2507.05197), one after the other, in the form of plain text or
@@ -23,9 +25,21 @@ def against(prompt: Prompt, reference: str) -> Prompt:
     'One two\n\n---\n\nOne'
     """
     if prompt.text is not None:
-        return Prompt(text=f"{prompt.text}{reference}{APART}{prompt.text}")
+        said = f"{prompt.text}{reference}{APART}{prompt.text}"
+        return Beside(text=said, asked=prompt, reference=reference)
     again = tuple(m for m in prompt.messages if m.role != "system")
-    return Prompt(messages=(*prompt.messages, Message(role="assistant", content=reference), *again))
+    turns = (*prompt.messages, Message(role="assistant", content=reference), *again)
+    return Beside(messages=turns, asked=prompt, reference=reference)
+
+
+def beside(row: Row, *, read: Read) -> Iterator[Group | LeftOut]:
+    """The answers of a row, as `read` finds them, each held against the `reference` in that column."""
+    reference = text(row, "reference")
+    if not reference.strip():
+        yield LeftOut(why="the reference answer is empty")
+        return
+    for found in read(row):
+        yield found if isinstance(found, LeftOut) else replace(found, prompt=against(found.prompt, reference))
 
 
 def same_policy(drawn: Mapping[str, Sequence[Group]]) -> Iterator[Group]:

@@ -25,6 +25,7 @@ from ..statistics import Interval, paired_bootstrap
 from ..text import Group
 from .align import sizes
 from .judged import as_taken, within_context
+from .referenced import held_against
 from .run_folder import write_text
 
 FOUND = "head.json"
@@ -102,6 +103,7 @@ def fit_heads(wanted: FitHead, out: Path, *, say: Callable[[str], None] = lambda
             f"holding out {wanted.held_out:g} of the prompts leaves {len(train)} pairs to learn from and "
             f"{len(held_out)} to measure on: give more pairs, or change --held-out."
         )
+    held_against(groups, model, "reward")
     seen = features_of([*train, *held_out], model)
     pairs, new = seen[: len(train), :2], seen[len(train) :]
     prompts = _numbers(train)

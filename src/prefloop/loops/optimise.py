@@ -23,7 +23,7 @@ from ..recipe import Recipe
 from ..sampling.frozen import Drawer, frozen_generator
 from ..sampling.generator import Generator
 from ..scoring.scorer import scored
-from ..text import Group, Prompt
+from ..text import Beside, Group, Prompt
 from .budget import OVER
 from .degrees import degree, with_degrees
 from .draws import calibrated, with_draws
@@ -31,6 +31,7 @@ from .interrupt import Patience
 from .judged import in_tokens, preferred, speaker
 from .online import Draw, Drawn, must_stand_apart, online
 from .progress import Progress, Silent
+from .referenced import held_against
 from .said import said
 from .seeds import endless, seed_of
 from .training import Training
@@ -149,6 +150,9 @@ def _offline(
     if not judged:
         raise DataError(f"`{recipe.name}` learns from judged answers and was given none.")
     _must_serve(recipe, needs, judged)
+    if recipe.family == "reward":
+        for role in needs.outputs:
+            held_against(judged, networks[role], role)
     must_stand_apart((*needs.frozen, *needs.beside, *needs.drawing), needs, networks)
     reader = networks[next(iter(needs.outputs))]
     seed = seed_of(recipe.seed, "draws")
@@ -210,6 +214,11 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
             f"`{recipe.name}` learns from how strongly the first answer is preferred, and the pair for "
             f"{hard.prompt.shown[:80]!r} has only an order: give it Group(..., target=0.8), the probability that the "
             "first answer is the better one."
+        )
+    if recipe.family != "reward" and any(isinstance(g.prompt, Beside) for g in judged):
+        raise DataError(
+            f"`{recipe.name}` was given answers beside a reference answer, which reward models learn from: take the "
+            "column `reference` out of the data."
         )
     several = next((g for g in judged if g.compares_prompts), None)
     elsewhere = "an instruction of its own" if needs.instructions else "a prompt that is not its own"

@@ -12,6 +12,7 @@ import torch
 from ..errors import DataError, RunError
 from ..evaluation.held_out import Gold, Measured, measure_policy
 from ..feedback.choose import at_random, least_certain
+from ..feedback.hierarchy import HierarchicalComparator
 from ..feedback.people import Pool
 from ..feedback.sources import Hire, Source, chance
 from ..feedback.store import Store
@@ -45,9 +46,9 @@ class Rounds:
 
     policy: the method that aligns the model; a recipe without `sample` learns from the people's pairs directly.
     reward: the recipe that fits the reward model to the answers of all rounds so far.
-    people: simulated people, "terminal" for the person at the keyboard, or "browser" for people on a page. wait: when
-    a round learns, where people answer in their own time. gold: the people's true taste where it is known, for
-    measuring only; nothing that learns ever reads it.
+    people: simulated people, a hierarchy of measures in their place, "terminal" for the person at the keyboard, or
+    "browser" for people on a page. wait: when a round learns, where people answer in their own time. gold: the people's
+    true taste where it is known, for measuring only; nothing that learns ever reads it.
     candidates: prompts answered in each round, of which `questions` are asked about, `comparisons` of them as pairs of
     answers and the others as a choice among all. choose: how, once there is a reward model; at random before.
     held_out: prompts measured on; `judged` of them are also put to all the people in every round.
@@ -57,7 +58,7 @@ class Rounds:
     task: str
     policy: Recipe
     reward: Recipe
-    people: Pool | Literal["terminal", "browser"]
+    people: Pool | HierarchicalComparator | Literal["terminal", "browser"]
     wait: Wait = field(default_factory=Wait)
     gold: Gold | None = None
     gold_scale: str = ""

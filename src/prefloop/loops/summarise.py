@@ -102,7 +102,7 @@ def _people(state: State) -> str:
     if people == "browser":
         who = sorted({a.who for a in state.store.answers()})
         return f"{'one person' if len(who) == 1 else f'{len(who)} people'} on the page: {', '.join(who)}"
-    return f"{len(people.people)} simulated people: {', '.join(p.name for p in people.people)}"
+    return people.told
 
 
 def _versions() -> dict[str, str]:

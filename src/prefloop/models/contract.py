@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ModelError
+from ..text import Beside, Group
 
 READING = "prefloop_reading"
 """The entry of a reward model's config that says how it reads."""
+BESIDE = "beside"
+"""The part of it that says that a reference answer stands before the answer."""
 _MEANING = {
     "template": "the chat template with the hash",
     "begin": "at the beginning of a text",
@@ -20,11 +23,12 @@ _MEANING = {
 }
 
 
-def reading(tokenizer: Any) -> dict[str, str]:
+def reading(tokenizer: Any, *, beside: bool = False) -> dict[str, str]:
     """How a reward model with this tokenizer reads a prompt and its answer.
 
     template: a hash of the chat template. begin, end: the tokens put there. truncation: nothing is ever cut. score: the
-    place it is read at, found by counting tokens and not by looking for padding, which may stand in a text.
+    place it is read at, found by counting tokens and not by looking for padding, which may stand in a text. beside: a
+    reference answer that stands before the answer, where the model was fitted to that.
     """
     template, first = tokenizer.chat_template, tokenizer("a")["input_ids"][:1]
     begins = tokenizer.bos_token_id is not None and first == [tokenizer.bos_token_id]
@@ -35,7 +39,27 @@ def reading(tokenizer: Any) -> dict[str, str]:
         "end": str(tokenizer.eos_token) if tokenizer.eos_token is not None else "none",
         "truncation": "none: longer is refused",
         "score": "last token by length",
+        **({BESIDE: "a reference answer to the same prompt"} if beside else {}),
     }
+
+
+def is_beside(config: Any) -> bool:
+    """Whether the model with this config was fitted to answers beside a reference."""
+    return BESIDE in (getattr(config, READING, None) or {})
+
+
+def must_be_beside(config: Any, groups: Iterable[Group], name: str) -> None:
+    """Refuse to give answers by themselves to a model that was fitted to answers beside a reference.
+
+    Raises:
+        ModelError: says how such a model scores.
+    """
+    if is_beside(config) and not all(isinstance(g.prompt, Beside) for g in groups):
+        raise ModelError(
+            f"the reward model {name} was fitted to answers beside a reference answer, and says nothing of an answer "
+            "by itself: score with prefloop.loops.referenced.reference_score and a file of references, or fit it to "
+            "rows that have a `reference`."
+        )
 
 
 def must_read_alike(config: Any, tokenizer: Any, name: str) -> None:
@@ -45,7 +69,7 @@ def must_read_alike(config: Any, tokenizer: Any, name: str) -> None:
         ModelError: says what it was trained with and what is there now.
     """
     trained: Mapping[str, str] = getattr(config, READING, None) or {}
-    now = reading(tokenizer)
+    now = reading(tokenizer, beside=is_beside(config))
     for part, was in trained.items():
         if now.get(part) != was:
             raise ModelError(

@@ -28,7 +28,7 @@ from ..recipe_models import Model
 from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
 from .beside import FILE, GATE, degree_head, gate, save_beside
-from .contract import READING, must_read_alike, reading
+from .contract import READING, is_beside, must_read_alike, reading
 from .decoder import Decoder
 from .members import Members, members_in, with_members
 from .table import Table
@@ -284,7 +284,7 @@ def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> 
     if model.head == "score":
         _must_end(stock, tokenizer, model)
         _separate_pad(stock, tokenizer)
-        setattr(stock.config, READING, reading(tokenizer))
+        setattr(stock.config, READING, reading(tokenizer, beside=is_beside(stock.config)))
         if channels:
             stock.config.prefloop_channels = list(channels)
             if model.members < 2 and stock.config.num_labels > 1:

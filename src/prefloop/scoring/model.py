@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..batch import assemble
 from ..errors import RewardError
+from ..models.contract import must_be_beside
 from ..models.decoder import Decoder
 from ..models.encode import for_model
 from ..text import Group
@@ -50,7 +51,11 @@ def plain_scores(groups: Sequence[Group], model: Decoder, *, at_once: int = AT_O
     """`model_score` of exactly these tokens, which are the model's own; nothing is put after them.
 
     `at_once` is how many tokens are read in one forward, what the groups have in common counted once.
+
+    Raises:
+        ModelError: the model was fitted to answers beside a reference, and these have none.
     """
+    must_be_beside(model.base.config, groups, model.name)
     batch = assemble(groups)
     name = "scores" if model.channels else "score"
     parts = [model.outputs(batch.rows(a, b), {name})[name] for a, b in batch.split(at_once)]

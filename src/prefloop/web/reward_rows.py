@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from ..errors import PrefloopError
-from ..models.contract import reading
+from ..models.contract import must_be_beside, reading
 from ..models.decoder import Decoder
 from ..models.encode import for_model
 from ..scoring.model import AT_ONCE, normalisation
@@ -151,7 +151,12 @@ class Reader:
     """Makes of what was asked what the model reads."""
 
     def __init__(self, model: Decoder) -> None:
-        """The model whose tokenizer is used, by one thread at a time."""
+        """The model whose tokenizer is used, by one thread at a time.
+
+        Raises:
+            ModelError: it was fitted to answers beside a reference, which nobody sends.
+        """
+        must_be_beside(model.base.config, [Group(prompt=Prompt(text=""), responses=())], model.name)
         self.model, self._one = model, threading.Lock()
         self.longest = model.context or AT_ONCE
         self.version = model.digest()
