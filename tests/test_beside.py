@@ -27,7 +27,7 @@ from test_reward_input import reward  # noqa: F401
 
 def rows(count=40, **more):
     return [
-        {"prompt": f"Day {n}", "reference": f" ref {n}", "chosen": " sun", "rejected": " fog", **more}
+        {"prompt": f"Day {n}", "reference_answer": f" ref {n}", "chosen": " sun", "rejected": " fog", **more}
         for n in range(count)
     ]
 
@@ -44,7 +44,7 @@ def test_a_reference_stands_before_what_is_compared(tmp_path):
     assert [g.prompt for g in found.groups] == [against(Prompt(text=f"Day {n}"), f" ref {n}") for n in range(2)]
     assert found.groups[0].texts == (" sun", " fog")
     assert found.groups[0].target == 0.8
-    lists = [{"prompt": "One", "reference": "r", "responses": ["a", "b", "c"]}]
+    lists = [{"prompt": "One", "reference_answer": "r", "responses": ["a", "b", "c"]}]
     ranking = read(tmp_path, lists)
     assert (ranking.form, ranking.groups[0].prompt, ranking.groups[0].texts) == (
         "rankings", against(Prompt(text="One"), "r"), ("a", "b", "c"),
@@ -54,9 +54,9 @@ def test_a_reference_stands_before_what_is_compared(tmp_path):
 
 
 def test_a_row_without_a_reference_is_an_error_and_an_empty_one_is_left_out(tmp_path):
-    with pytest.raises(DataError, match="`reference` is missing"):
+    with pytest.raises(DataError, match="`reference_answer` is missing"):
         read(tmp_path, [*rows(1), {"prompt": "One", "chosen": "a", "rejected": "b"}])
-    assert "the reference answer is empty" in read(tmp_path, [*rows(1), *rows(1, reference=" ")]).notes[0]
+    assert "the reference answer is empty" in read(tmp_path, [*rows(1), *rows(1, reference_answer=" ")]).notes[0]
 
 
 def test_a_prompt_is_held_out_whatever_its_reference():
@@ -76,7 +76,7 @@ def test_the_command_fits_it_and_the_checkpoint_says_so(reward, here, tmp_path):
     with pytest.raises(ModelError, match="fitted to answers beside a reference answer, and says nothing of an answer"):
         model_score(asked, model=model)
     references = tmp_path / "references.jsonl"
-    references.write_text(json.dumps({"prompt": "Day 50", "reference": " ref 50"}))
+    references.write_text(json.dumps({"prompt": "Day 50", "reference_answer": " ref 50"}))
     [[sun, fog]] = reference_score(asked, model=model, references=str(references)).tolist()
     assert sun > fog
     code, said, _ = reward(rows(), "--resume", steps=30, lr=1e-2)
@@ -86,7 +86,7 @@ def test_the_command_fits_it_and_the_checkpoint_says_so(reward, here, tmp_path):
 def test_it_is_fitted_on_to_references_and_to_nothing_else(reward, here, folder):  # noqa: F811
     assert reward(rows())[0] == 0
     on = str(here / "out" / "reward")
-    plain = [{k: v for k, v in row.items() if k != "reference"} for row in rows()]
+    plain = [{k: v for k, v in row.items() if k != "reference_answer"} for row in rows()]
     (here / "out").rename(here / "first")
     on = str(here / "first" / "reward")
     code, said, found = reward(rows(), model=on)
@@ -110,7 +110,7 @@ def test_some_with_a_reference_and_some_without_are_refused():
 def test_a_policy_learns_from_no_references(folder):
     recipe = method("dpo")(model=str(folder))
     beside = Group(prompt=against(Prompt(text="One"), "r"), responses=(Response(text="a"), Response(text="b")))
-    with pytest.raises(DataError, match="take the column `reference` out"):
+    with pytest.raises(DataError, match="take the column `reference_answer` out"):
         optimise(recipe, networks=networks_of(recipe, say=print), judged=[beside])
 
 

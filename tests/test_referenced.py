@@ -39,7 +39,7 @@ def test_a_conversation_is_not_told_twice_who_it_is():
 
 def test_answers_are_scored_beside_the_reference_to_their_prompt(tmp_path):
     file = tmp_path / "references.jsonl"
-    file.write_text(json.dumps({"prompt": ONE.text, "reference": " were not back"}))
+    file.write_text(json.dumps({"prompt": ONE.text, "reference_answer": " were not back"}))
     model = Decoder(tiny.network("llama", head="score"), tiny.tokenizer(), head="score")
     asked = [group(" lay quiet", " had gone out")]
     found = reference_score(asked, model=model, references=str(file))

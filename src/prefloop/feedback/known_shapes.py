@@ -31,7 +31,7 @@ SHAPES = (
     *(
         Shape(
             name=f"{name} beside a reference answer",
-            columns=("prompt", "reference", *columns),
+            columns=("prompt", "reference_answer", *columns),
             form=form,
             read=partial(beside, read=read),
         )

@@ -33,8 +33,8 @@ def against(prompt: Prompt, reference: str) -> Beside:
 
 
 def beside(row: Row, *, read: Read) -> Iterator[Group | LeftOut]:
-    """The answers of a row, as `read` finds them, each held against the `reference` in that column."""
-    reference = text(row, "reference")
+    """The answers of a row, as `read` finds them, each held against the `reference_answer` in that column."""
+    reference = text(row, "reference_answer")
     if not reference.strip():
         yield LeftOut(why="the reference answer is empty")
         return

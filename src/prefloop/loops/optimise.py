@@ -218,7 +218,7 @@ def _must_serve(recipe: Recipe, needs: Plan, judged: Sequence[Group]) -> None:
     if recipe.family != "reward" and any(isinstance(g.prompt, Beside) for g in judged):
         raise DataError(
             f"`{recipe.name}` was given answers beside a reference answer, which reward models learn from: take the "
-            "column `reference` out of the data."
+            "column `reference_answer` out of the data."
         )
     several = next((g for g in judged if g.compares_prompts), None)
     elsewhere = "an instruction of its own" if needs.instructions else "a prompt that is not its own"

@@ -51,4 +51,4 @@ def held_against(groups: Sequence[Group], model: Any, name: str) -> None:
 
 @lru_cache(maxsize=4)
 def _read(source: str) -> dict[Prompt, str]:
-    return {prompted(row): text(row, "reference") for row in read_rows(source)}
+    return {prompted(row): text(row, "reference_answer") for row in read_rows(source)}
