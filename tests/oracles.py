@@ -119,6 +119,7 @@ PURE_FUNCTIONS = {
     lists.pro: ({}, {"imitation": 0.5}),
     lists.rrhf: ({},),
     lists.brain: ({}, {"beta": 1.5}),
+    lists.steerlm2: ({},),
     imitation.nll: ({},),
     imitation.nll_of_best: ({},),
     imitation.nll_of_best_per_token: ({},),
@@ -335,6 +336,7 @@ def batch(seed, *, k):
         "states": normal(p, k, t, 3),
         "token_label": sometimes(torch.randint(0, 3, (p, k, t), generator=source).double() / 2, 0.5),
         "liked_share": 0.1 + 0.8 * torch.rand(p, generator=source, dtype=torch.float64),
+        "prior": normal(p, k, mean=-2.0),
     }
 
 

@@ -375,6 +375,14 @@ def brain(logp, old_logp, ref_logp, mask, reward, *, beta=0.1):
     )
 
 
+def steerlm2(logp, old_logp, mask, reward, prior):
+    there = [k for k, response in enumerate(mask) if any(response)]
+    drawn = {k: math.exp(_total(old_logp[k], mask[k])) for k in there}
+    joint = {k: math.exp(reward[k]) * math.exp(prior[k]) / drawn[k] for k in there}
+    own = {k: math.exp(_total(logp[k], mask[k])) / drawn[k] for k in there}
+    return -math.fsum(joint[k] / math.fsum(joint.values()) * math.log(own[k] / math.fsum(own.values())) for k in there)
+
+
 def bradley_terry(score):
     better, worse = score
     return math.log(1 + math.exp(worse - better))

@@ -113,6 +113,7 @@ def make(recipe):
         resampled=torch.randint(0, 3, (len(batch), max(members, 1)), generator=source).double(),
         liked_share=torch.full((len(batch),), 0.6, dtype=torch.float64),
         chance=torch.rand(batch.lengths.shape, generator=source, dtype=torch.float64),
+        prior=reward.double() - 2.0,
         degree=torch.where(batch.lengths > 0, torch.tensor([0, -1, 1, 2])[:width], -1),
         calibrated=torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64)[:width].expand(len(batch), width),
         mismatched_logp=likelier,

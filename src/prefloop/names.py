@@ -74,6 +74,7 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
     ("token_score", "P K T", "reward model", "the reward model's output at each token, differentiable"),
     ("chance", "P K", "sampler", "an even random number between 0 and 1 for each response, for selections by chance"),
     ("reward", "P K", "scorer", "what the response is paid; (P K D) before its channels are made one"),
+    ("prior", "P K", "scorer", "log-probability of the response before the prompt was told anything"),
     ("confidence", "P K", "scorer", "how sure the response says it is, from 0 to 1"),
     ("token_reward", "P K T", None, "what each token is paid; (P K T D) before its channels are made one"),
     ("step_end", "P K T", None, "1 where a step or span of the response ends, 0 elsewhere"),

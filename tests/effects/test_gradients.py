@@ -35,6 +35,7 @@ ACROSS = {
     "rto": "whiten_advantage",
     "safe-entropy": "whiten_advantage",
     "salsa": "whiten_advantage",
+    "seq2seq-rm": "whiten_advantage",
     "simcse-reward": "simcse",
 }
 """The methods that compare answers to different prompts, and what does: a prompt alone teaches them something else."""

@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot
 from oracles import batch
 from prefloop.credit import grpo, midpoint
 from prefloop.objectives.imitation import nll
-from prefloop.objectives.lists import brain, lipo_lambda, listmle, plackett_luce, pro, rrhf
+from prefloop.objectives.lists import brain, lipo_lambda, listmle, plackett_luce, pro, rrhf, steerlm2
 from prefloop.objectives.pairs import dpo
 from prefloop.objectives.policy import reinforce
 from prefloop.objectives.rewards import bradley_terry, kway_choice
@@ -24,6 +24,7 @@ LISTS = {
     pro: ("logp", "mask", "label"),
     rrhf: ("logp", "mask", "label"),
     brain: ("logp", "old_logp", "ref_logp", "mask", "reward"),
+    steerlm2: ("logp", "old_logp", "mask", "reward", "prior"),
 }
 
 
@@ -113,6 +114,20 @@ def test_brain_has_the_gradient_of_its_paper(groups):
     policy = tsum(logp - old, mask).masked_fill(~there, -torch.inf).softmax(1)
     want = torch.where(there, policy - posterior, 0.0).unsqueeze(2) * mask
     near(gradient(lambda x: brain(x, old, ref, mask, reward, beta=0.5), logp), want)
+
+
+def test_steerlm2_on_its_own_draws_pulls_by_how_far_each_is_from_its_share(groups):
+    logp, mask, reward, prior = (groups[n] for n in ("logp", "mask", "reward", "prior"))
+    there = present(mask)
+    share = (reward + prior - tsum(logp, mask)).masked_fill(~there, -torch.inf).softmax(1)
+    want = torch.where(there, 1 / there.double().sum(1, keepdim=True) - share, 0.0).unsqueeze(2) * mask
+    near(gradient(lambda x: steerlm2(x, logp, mask, reward, prior), logp), want)
+
+
+def test_steerlm2_is_at_rest_where_the_policy_is_the_posterior_whatever_the_answers_were_drawn_from(groups):
+    logp, old, mask, reward = (groups[n] for n in ("logp", "old_logp", "mask", "reward"))
+    prior = tsum(logp, mask) - reward + 3.0
+    near(gradient(lambda x: steerlm2(x, old, mask, reward, prior), logp), torch.zeros_like(logp))
 
 
 @pytest.mark.parametrize("eps", [0.5, 1.0])

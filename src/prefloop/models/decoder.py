@@ -305,7 +305,8 @@ class WithoutAdapter:
 
     def __init__(self, decoder: Decoder) -> None:
         """The policy whose adapter is turned off while this one speaks."""
-        self.decoder, self.version, self.tokenizer = decoder, f"{decoder.name}-base@0", decoder.tokenizer
+        self.decoder, self.name, self.tokenizer = decoder, f"{decoder.name}-base", decoder.tokenizer
+        self.version = f"{self.name}@0"
 
     def digest(self) -> str:
         """See `Decoder.digest`: that of the base model by itself, however its adapter has been trained."""

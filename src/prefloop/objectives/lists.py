@@ -152,18 +152,44 @@ def brain(
 
     Pandey et al. 2024 (arXiv 2402.02479): self-normalised importance weights of the posterior pi_ref exp(r / beta) / Z
     and of the policy, on responses of the old policy. The gradient is their -sum_i (alpha_i - gamma_i) grad log pi_i,
-    in which gamma is the baseline. Missing responses leave both sums.
+    in which gamma is the baseline: `steerlm2` with another posterior. Missing responses leave both sums.
 
     >>> import torch
     >>> logp, reward = torch.zeros(1, 2, 1), torch.tensor([[1.0, 0.0]])
     >>> brain(logp, logp, logp, torch.ones_like(logp), reward)
     tensor([0.6931])
     """
+    return steerlm2(logp, old_logp, mask, reward / beta, tsum(ref_logp, mask))
+
+
+def steerlm2(
+    logp: Float[Tensor, "P K T"],
+    old_logp: Float[Tensor, "P K T"],
+    mask: Num[Tensor, "P K T"],
+    reward: Float[Tensor, "P K"],
+    prior: Float[Tensor, "P K"],
+) -> Float[Tensor, "P"]:
+    """SteerLM 2.0: match the posterior of the responses, given attributes, on those that were drawn.
+
+        w    = softmax_i( reward_i + prior_i - sum_t old_logp_it )
+        b    = softmax_i( sum_t (logp_it - old_logp_it) )
+        loss = -sum_i w_i log b_i
+
+    Wang et al. 2024 (arXiv 2406.08673), whose target is P(y | a, x) proportional to P(a | x, y) P(y | x): `reward` is
+    log P(a | x, y) of the attributes a that the prompt asks for, `prior` is log P(y | x) after the prompt without them,
+    and the old policy is the Q' that the responses were drawn from. The gradient is their -sum_i (w_i - b_i) grad log
+    pi_i, of KL(P || pi) with self-normalised weights and a baseline that keeps it still where pi is P already. With few
+    responses the weights are biased, to where they are all alike. Missing responses leave both sums.
+
+    >>> import torch
+    >>> logp = torch.full((1, 2, 1), 0.5).log()
+    >>> steerlm2(logp, logp, torch.ones_like(logp), torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, -1.0]]))
+    tensor([0.6931])
+    """
     missing = ~present(mask)
-    posterior = reward / beta + tsum(ref_logp - old_logp, mask)
-    alpha = posterior.masked_fill(missing, -torch.inf).softmax(1)
-    log_gamma = tsum(logp - old_logp, mask).masked_fill(missing, -torch.inf).log_softmax(1)
-    return -torch.where(missing, 0.0, alpha * log_gamma).sum(1)
+    target = (reward + prior - tsum(old_logp, mask)).masked_fill(missing, -torch.inf).softmax(1)
+    log_own = tsum(logp - old_logp, mask).masked_fill(missing, -torch.inf).log_softmax(1)
+    return -torch.where(missing, 0.0, target * log_own).sum(1)
 
 
 def _passed_over(

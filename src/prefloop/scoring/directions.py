@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..binding import Bound
-from ..errors import DataError, RewardError
+from ..errors import DataError
 from ..models.encode import instructed
-from ..text import Group, Message, Prompt
-from .scorer import score
+from ..text import Group, Prompt
+from .told import paid_by_name, told
 
 _BEGIN = "Answer so that this rating is as high as it can be: "
 _SAID = re.compile(rf"{re.escape(_BEGIN)}([^\n.]+)\.(?:\n\n|\Z)")
@@ -54,18 +53,12 @@ def direction_of(prompt: Prompt) -> tuple[dict[str, float], Prompt]:
     >>> direction_of(with_direction(Prompt(text="Hi"), {"kind": 3.0, "brief": -4.0}))[0]
     {'kind': 0.6, 'brief': -0.8}
     """
-    first = prompt.text if prompt.text is not None else prompt.messages[0].content
-    said = _SAID.match(first)
-    if said is None:
+    found = told(prompt, _SAID)
+    if found is None:
         raise DataError(f"the prompt {prompt.shown[:80]!r} says no direction: put one there with `with_direction`.")
+    said, before = found
     parts = {name: float(x) for x, name in _PART.findall(said[1])}
     length = math.sqrt(sum(x * x for x in parts.values()))
-    rest = first[said.end() :]
-    if prompt.text is not None:
-        before = Prompt(text=rest)
-    else:
-        whole = (Message(role="system", content=rest),) if rest else ()
-        before = Prompt(messages=(*whole, *prompt.messages[1:]))
     return {name: x / length for name, x in parts.items()}, before
 
 
@@ -84,8 +77,8 @@ def directed(groups: Sequence[Group], *, reward: Bound, names: tuple[str, ...], 
 
         reward = sum_d v_d r_d(x, y)        v the unit vector in the prompt, x the prompt without it
 
-    Directional preference alignment (DPA, Wang et al. 2024, arXiv 2402.18571): with `raft` it is its rejection-sampling
-    fine-tuning, on prompts that hold directions. `reward` gives a number for each of the `names`, such as a reward
+    Directional preference alignment (DPA, Wang et al. 2024, arXiv 2402.18571): what `dpa` pays its rejection-sampling
+    fine-tuning by, on prompts that hold directions. `reward` gives a number for each of the `names`, such as a reward
     model with channels: `bind(directed, reward=bind(model_score, model="reward"), names=("kind", "brief"),
     model="reward")`. The rewards should be in units of their own deviations, or one of them decides every direction.
 
@@ -93,18 +86,6 @@ def directed(groups: Sequence[Group], *, reward: Bound, names: tuple[str, ...], 
         RewardError: the reward gives another count of numbers, or a prompt says a direction among others.
         DataError: a prompt says none.
     """
-    said = [direction_of(g.prompt) for g in groups]
-    plain = [replace(g, prompt=before, prompt_ids=()) for g, (_, before) in zip(groups, said, strict=True)]
-    knobs = {**reward.knobs, **({} if model is None else {"model": model})}
-    paid = score(Bound(reward.function, knobs), plain, {})
-    if paid.dim() != 3 or paid.shape[-1] != len(names):
-        raise RewardError(
-            f"`{reward.name}` gives rewards of the shape {tuple(paid.shape)}, and the names are {', '.join(names)}: "
-            "give a reward with one number for each of them."
-        )
-    for way, _ in said:
-        if set(way) != set(names):
-            raise RewardError(
-                f"a prompt says a direction among {', '.join(way)}, and the rewards are {', '.join(names)}."
-            )
-    return torch.einsum("pkd,pd->pk", paid, torch.tensor([[way[name] for name in names] for way, _ in said]))
+    ways, before = zip(*(direction_of(g.prompt) for g in groups), strict=True)
+    paid = paid_by_name(groups, before, ways, what="a direction", reward=reward, names=names, model=model)
+    return torch.einsum("pkd,pd->pk", paid, torch.tensor([[way[name] for name in names] for way in ways]))

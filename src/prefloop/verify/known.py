@@ -31,6 +31,7 @@ from .distance import (
 from .known_answers import KNOWN_ANSWERS
 from .known_attributes import KNOWN_ATTRIBUTES
 from .known_contrast import KNOWN_CONTRAST
+from .known_corrected import KNOWN_CORRECTED
 from .known_corrections import KNOWN_CORRECTIONS
 from .known_degrees import KNOWN_DEGREES
 from .known_dense import KNOWN_DENSE
@@ -47,6 +48,7 @@ from .known_rounds import KNOWN_ROUNDS
 from .known_spans import KNOWN_SPANS
 from .known_steps import KNOWN_STEPS
 from .known_sure import KNOWN_SURE
+from .known_told import KNOWN_TOLD
 from .known_trust import KNOWN_TRUST
 from .problem import (
     BETA,
@@ -159,6 +161,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_PAIRS,
     **KNOWN_PEOPLE,
     **KNOWN_CONTRAST,
+    **KNOWN_CORRECTED,
     **KNOWN_CORRECTIONS,
     **KNOWN_REWARDS,
     **KNOWN_ATTRIBUTES,
@@ -174,6 +177,7 @@ KNOWN: dict[str, Callable[[], Verdict]] = {
     **KNOWN_MIXED,
     **KNOWN_POLICY,
     **KNOWN_SURE,
+    **KNOWN_TOLD,
     **KNOWN_TRUST,
     "best-of-n": _best_of_n,
     "bradley-terry": _bradley_terry,

@@ -116,8 +116,8 @@ OTHER = torch.tensor([falls(PROMPT.shown, text_of(a)) for a in ANSWERS.tolist()]
 """The reward of the other group (64)."""
 
 
-def maxmin_optimum(beta: float = BETA) -> Tensor:
-    """The policy that maximises min_u E[r_u] - beta KL(pi || pi_ref), for two groups:
+def maxmin_optimum(beta: float = BETA, other: Tensor = OTHER) -> Tensor:
+    """The policy that maximises min_u E[r_u] - beta KL(pi || pi_ref), for r_1 = `REWARD` and r_2 = `other`:
 
         pi_ref exp( (w r_1 + (1 - w) r_2) / beta ) / Z        w from 0 to 1 where E[r_1] = E[r_2], if there is such a w
 
@@ -125,9 +125,9 @@ def maxmin_optimum(beta: float = BETA) -> Tensor:
     """
 
     def policy(w: Tensor) -> Tensor:
-        return tilted((w * REWARD + (1 - w) * OTHER) / beta)
+        return tilted((w * REWARD + (1 - w) * other) / beta)
 
-    w = falling_root(lambda w: (policy(w) * (OTHER - REWARD)).sum(), like=REWARD[0])
+    w = falling_root(lambda w: (policy(w) * (other - REWARD)).sum(), like=REWARD[0])
     return policy(w.clamp(0, 1))
 
 

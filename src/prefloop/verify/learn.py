@@ -97,18 +97,22 @@ def settling(recipe: Recipe) -> Recipe:
     return replace(recipe, optimiser=Optimiser(lr=Linear(begin=0.1, end=0.0), tokens=_WHOLE))
 
 
-def from_samples(recipe: Recipe, judged: Sequence[Group] = (), /, **others: Tabular) -> Policy:
+def from_samples(
+    recipe: Recipe, judged: Sequence[Group] = (), prompts: Sequence[Prompt] = (PROMPT,), /, **others: Tabular
+) -> Policy:
     """The policy after a recipe has learnt from its own samples; `others` stand in for the networks of their roles.
 
-    `judged` answers are for a recipe that reads some beside.
+    `judged` answers are for a recipe that reads some beside. `prompts` are numbered from 0; each is answered from a
+    table of its own, which begins as that of the first.
     """
     found = {**networks(), **others}
+    _widen(found, len(prompts))
     generator = TabularGenerator(found["policy"])
     optimise(
         settling(recipe),
         networks=found,
         generator=generator,
-        prompts=[PROMPT],
+        prompts=list(prompts),
         judged=judged,
         drawer=TabularGenerator,
     )
@@ -127,6 +131,7 @@ def from_population(
     beside: Mapping[str, Tensor] | None = None,
     drawn: Sequence[Response] = WHOLE,
     asked: Tensor | None = None,
+    prompt: Prompt = PROMPT,
     steps: int = 150,
 ) -> dict[str, Any]:
     """The networks after a recipe has learnt from all the data there is, each row as important as it is probable.
@@ -136,11 +141,11 @@ def from_population(
     Without a probability the rows are the policy's own samples, in each step as probable as it makes them then. degree:
     what each answer lacks (rows K), for a policy that is to tell. beside: what else people said, by the tensor's name.
     asked: the number of the prompt that each answer answers (rows K), where they are several; a place of -1 is that of
-    no answer.
+    no answer. prompt: what all of them answer, where they are not.
     """
     said = [()] * len(answers) if labels is None else labels.tolist()
     groups = [
-        group(PROMPT, [drawn[i] for i in row if i >= 0], ls) for row, ls in zip(answers.tolist(), said, strict=True)
+        group(prompt, [drawn[i] for i in row if i >= 0], ls) for row, ls in zip(answers.tolist(), said, strict=True)
     ]
     recipe = settling(recipe)
     found, needs = {**networks(), **of_several_numbers(recipe)}, plan(recipe)

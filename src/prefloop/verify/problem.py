@@ -80,7 +80,7 @@ def regularised_optimum() -> Tensor:
     return tilted(REWARD / BETA)
 
 
-def best_of_distribution(n: int, drawn: Tensor | None = None) -> Tensor:
+def best_of_distribution(n: int, drawn: Tensor | None = None, paid: Tensor = REWARD) -> Tensor:
     """The distribution of the best-paid of n independent answers of the reference, or of what else they are drawn from.
 
         p(y) = pi_ref(y) (F(r)^n - F(<r)^n) / (F(r) - F(<r))        r = r(y)
@@ -89,8 +89,8 @@ def best_of_distribution(n: int, drawn: Tensor | None = None) -> Tensor:
     them less; among equals the first drawn is taken, so that they share in proportion to pi_ref.
     """
     probability = distribution(reference()) if drawn is None else drawn
-    at_most = (REWARD.unsqueeze(-1) >= REWARD).to(probability) @ probability
-    below = (REWARD.unsqueeze(-1) > REWARD).to(probability) @ probability
+    at_most = (paid.unsqueeze(-1) >= paid).to(probability) @ probability
+    below = (paid.unsqueeze(-1) > paid).to(probability) @ probability
     return probability * (at_most**n - below**n) / (at_most - below)
 
 

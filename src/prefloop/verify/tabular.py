@@ -267,7 +267,7 @@ class TabularGenerator:
         seed: int,
         progress: Callable[[int], None] | None = None,
     ) -> list[Group]:
-        """See `Generator.sample`; a prompt is the number of its table."""
+        """See `Generator.sample`; a prompt ends with the number of its table."""
         nothing: tuple[int, ...] = ()
         return self.go_on([(p, nothing) for p in prompts], k=k, decoding=decoding, seed=seed)
 
@@ -282,7 +282,7 @@ class TabularGenerator:
         progress: Callable[[int], None] | None = None,
     ) -> list[Group]:
         """See `Continuing.go_on`: the answers are as long as any."""
-        which = torch.tensor([int(p.shown) for p, _ in begun]).repeat_interleave(k)
+        which = torch.tensor([number(p) for p, _ in begun]).repeat_interleave(k)
         firsts = [first for _, first in begun for _ in range(k)]
         source = torch.Generator().manual_seed(seed)
         ids = torch.zeros(len(which), LENGTH, dtype=torch.long)
@@ -328,6 +328,15 @@ def ended(distribution: Tensor) -> Tensor:
     return torch.zeros(len(ENDED), dtype=distribution.dtype).index_add(0, places, distribution)
 
 
+def number(prompt: Prompt) -> int:
+    r"""The number of a prompt's table, which stands at its end, after what it may be told.
+
+    >>> number(Prompt(text="Be brief.\n\n2"))
+    2
+    """
+    return int(prompt.shown.split()[-1])
+
+
 def group(prompt: Prompt, responses: Sequence[Response], labels: Sequence[float] = ()) -> Group:
     """A prompt with answers as a record, and what people said of each."""
-    return Group(prompt=prompt, prompt_ids=(int(prompt.shown),), responses=tuple(responses), labels=tuple(labels))
+    return Group(prompt=prompt, prompt_ids=(number(prompt),), responses=tuple(responses), labels=tuple(labels))
