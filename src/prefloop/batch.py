@@ -132,8 +132,10 @@ class Batch:
 
     def _parts(self) -> tuple[Tensor, Tensor]:
         """All parts that the packed forward reads of each row: the place of the first that is the same, and tokens."""
-        read = self.alone() if self.asked else self
-        return read.same().view(len(self), -1), read._sizes().view(len(self), -1)
+        if not self.asked:
+            return self.same(), self._sizes()
+        alone = self.alone()
+        return alone.same().view(len(self), -1), alone._sizes().view(len(self), -1)
 
     @property
     def tokens(self) -> list[int]:

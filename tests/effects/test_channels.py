@@ -155,11 +155,11 @@ def test_a_mark_stands_at_the_token_that_ends_its_part(folder):
 
 
 def test_a_mark_on_an_answer_without_tokens_says_nothing(folder):
-    marks = (Mark(response=0, end=11, value=1.0), Mark(response=1, end=3, value=0.0))
+    marks = tuple(Mark(response=k, end=end, value=v) for k, end, v in ((0, 4, 0.0), (0, 11, 1.0), (1, 3, 0.0)))
     empty = Group(prompt=PAIR.prompt, responses=(PAIR.responses[0], Response(text="", finish="length")), marks=marks)
     group = in_tokens(empty)
     labels = labels_of(group, folder)
-    assert labels[~labels.isnan()].tolist() == [1.0]
+    assert labels[~labels.isnan()].tolist() == [0.0, 1.0]
 
 
 def test_tables_know_who_judged_and_learn_beside_the_model(folder, tmp_path):
