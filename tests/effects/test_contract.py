@@ -174,3 +174,17 @@ def test_answers_of_a_model_with_another_tokenizer_are_scored_by_their_text(save
         for g in GROUPS
     ]
     assert torch.equal(model_score(foreign, model=model), model_score(GROUPS, model=model))
+
+
+def test_a_model_of_parts_says_how_it_reads_and_is_not_taken_for_one_of_whole_answers(folder, tmp_path):
+    model = load(Model(source=str(folder), head="token_score", train=True, dtype="float32"), name="reward")
+    save(model, tmp_path)
+    parts = Model(source=str(tmp_path), head="token_score", dtype="float32")
+    said = getattr(load(parts, name="reward").base.config, READING)
+    assert said == reading(model.tokenizer, head="token_score")
+    assert said != reading(model.tokenizer)
+    with pytest.raises(ModelError, match="every token of an answer"):
+        again(tmp_path)
+    respell(tmp_path, chat_template="another")
+    with pytest.raises(ModelError, match="chat template"):
+        load(parts, name="reward")

@@ -27,7 +27,7 @@ from ..feedback.files import read_rows
 from ..feedback.judged import read_judged
 from ..feedback.shapes import text
 from ..feedback.sources import chance
-from ..models.contract import is_beside, reading
+from ..models.contract import READING
 from ..models.load import save
 from ..models.table import Table
 from ..planning import plan
@@ -175,7 +175,7 @@ def _report(reward: FitReward, done: Aligned, curve: tuple[CurvePoint, ...], com
         channels=channels(parts.held_out, model, explained, seed=seed) if explained else (),
         rewarded=what_is_rewarded(parts.held_out, model, seed=seed) if explained else None,
         examples=examples(parts.held_out, model, explained, seed=seed) if explained else (),
-        reads=reading(model.tokenizer, beside=is_beside(model.base.config)),
+        reads=dict(getattr(model.base.config, READING)),
         normalisation={name: str(value) for name, value in facts.items()},
         warnings=(
             *done.found.notes,

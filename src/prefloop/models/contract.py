@@ -23,8 +23,12 @@ _MEANING = {
 }
 
 
-def reading(tokenizer: Any, *, beside: bool = False) -> dict[str, str]:
-    """How a reward model with this tokenizer reads a prompt and its answer.
+PLACES = {"score": "last token by length", "token_score": "every token of an answer"}
+"""Where a model with this head scores."""
+
+
+def reading(tokenizer: Any, *, head: str = "score", beside: bool = False) -> dict[str, str]:
+    """How a reward model with this tokenizer and head reads a prompt and its answer.
 
     template: a hash of the chat template. begin, end: the tokens put there. truncation: nothing is ever cut. score: the
     place it is read at, found by counting tokens and not by looking for padding, which may stand in a text. beside: a
@@ -38,7 +42,7 @@ def reading(tokenizer: Any, *, beside: bool = False) -> dict[str, str]:
         "begin": str(tokenizer.bos_token) if begins else "none",
         "end": str(tokenizer.eos_token) if tokenizer.eos_token is not None else "none",
         "truncation": "none: longer is refused",
-        "score": "last token by length",
+        "score": PLACES[head],
         **({BESIDE: "a reference answer to the same prompt"} if beside else {}),
     }
 
@@ -62,14 +66,14 @@ def must_be_beside(config: Any, groups: Iterable[Group], name: str) -> None:
         )
 
 
-def must_read_alike(config: Any, tokenizer: Any, name: str) -> None:
+def must_read_alike(config: Any, tokenizer: Any, name: str, *, head: str = "score") -> None:
     """Refuse a reward model whose tokenizer no longer reads as it did when the model was trained.
 
     Raises:
         ModelError: says what it was trained with and what is there now.
     """
     trained: Mapping[str, str] = getattr(config, READING, None) or {}
-    now = reading(tokenizer, beside=is_beside(config))
+    now = reading(tokenizer, head=head, beside=is_beside(config))
     for part, was in trained.items():
         if now.get(part) != was:
             raise ModelError(

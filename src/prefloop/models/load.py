@@ -28,7 +28,7 @@ from ..recipe_models import Model
 from .adapter import add_adapter, base_of, holds_adapter, merged, put_on
 from .allocator import keep_memory
 from .beside import FILE, GATE, degree_head, gate, save_beside
-from .contract import READING, is_beside, must_read_alike, reading
+from .contract import PLACES, READING, is_beside, must_read_alike, reading
 from .decoder import Decoder
 from .members import Members, members_in, with_members
 from .table import Table
@@ -249,8 +249,8 @@ def _stock(model: Model, folder: Path, described: Path, extra: Mapping[str, int]
     try:
         with _quietly():
             config = transformers.AutoConfig.from_pretrained(described, **extra)
-            if model.head == "score":
-                must_read_alike(config, tokenizer, str(given))
+            if model.head in PLACES:
+                must_read_alike(config, tokenizer, str(given), head=model.head)
             stock, found = classes[model.head].from_pretrained(
                 folder,
                 config=config,
@@ -281,10 +281,11 @@ def _adapted(stock: Any, model: Model, adapter: Path | None) -> Any:
 
 def _told(stock: Any, tokenizer: Any, model: Model, channels: Sequence[str]) -> None:
     """Write into a model's config what its head needs to know, so that its checkpoint says it too."""
+    if model.head in PLACES:
+        setattr(stock.config, READING, reading(tokenizer, head=model.head, beside=is_beside(stock.config)))
     if model.head == "score":
         _must_end(stock, tokenizer, model)
         _separate_pad(stock, tokenizer)
-        setattr(stock.config, READING, reading(tokenizer, beside=is_beside(stock.config)))
         if channels:
             stock.config.prefloop_channels = list(channels)
             if model.members < 2 and stock.config.num_labels > 1:
