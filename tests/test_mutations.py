@@ -32,6 +32,7 @@ _SPREAD = "torch.where(spread > 0, spread, 1.0)"
 
 EQUIVALENT = {
     # The second of the two axes of a P K tensor is its last.
+    "_at_each_level": {"there.sum(-1) -> there.sum(1)"},
     "grpo": {"centred.square().sum(-1, keepdim=True) -> centred.square().sum(1, keepdim=True)"},
     "_centred": {
         "there.sum(-1, keepdim=True) -> there.sum(1, keepdim=True)",

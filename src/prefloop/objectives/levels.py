@@ -62,10 +62,9 @@ def mapl_dpo(
 
 
 def _at_each_level(reward: Tensor, there: Tensor, inter: float) -> Tensor:
-    ahead = reward[:, 0] - reward[:, 1]
-    both, more = there[:, :2].all(-1), there[:, 2:].any(-1)
-    pair = torch.where(both & ~more, -logsigmoid(ahead), 0.0)
+    ahead, answers = reward[:, 0] - reward[:, 1], there.sum(-1)
+    pair = torch.where(answers == 2, -logsigmoid(ahead), 0.0)
     if reward.shape[1] < 4:
         return pair
     wider = ahead - (reward[:, 2] - reward[:, 3])
-    return torch.where(there[:, :4].all(-1), -inter * logsigmoid(wider), pair)
+    return torch.where(answers == 4, -inter * logsigmoid(wider), pair)
