@@ -121,7 +121,7 @@ def prompts_apart(group: Group, draw: random.Random, *, kinds: Sequence[Drawn] =
     >>> group = Group(prompt=Prompt(text="Weather?"), responses=(Response(text=" Rain."),))
     >>> pair = prompts_apart(group, random.Random(0), kinds=[with_word])
     >>> [pair.prompt_of(k).text for k in range(2)]
-    ['Weather?\\n\\nUse the word "rain".', 'Weather?\\n\\nDo not use the word "rain".']
+    ['Weather?\n\nUse the word "rain".', 'Weather?\n\nDo not use the word "rain".']
     """
     answer = replace(group.responses[0], ids=(), mask=(), logp=())
     drawn = [kind(answer.text, draw) for kind in kinds]
