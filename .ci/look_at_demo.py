@@ -14,7 +14,7 @@ costs = summary["costs"]
 print(f"{sum(costs['stages'].values()):.0f} s in stages, {costs['peak_memory_bytes'] / 2**30:.2f} GiB at the peak")
 
 page = (run / "report.html").read_text()
-for words in ("Gold score", "Wins against the reference", "KL", "People agree", "<svg"):
+for words in ("Gold score", "Wins against the reference", "KL", "Agree with each other", "<svg"):
     assert words.lower() in page.lower(), f"the report does not speak of {words}"
 tokenizer = AutoTokenizer.from_pretrained(run / "policy")
 assert tokenizer.chat_template, "the policy was saved without its chat template"
