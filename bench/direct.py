@@ -49,7 +49,7 @@ def cut(chosen: argparse.Namespace, one: Set) -> Path:
     """The first rows of a file that are short enough, as JSON lines."""
     path: Path = chosen.out / "data" / f"{one.file.partition('.')[0]}-{chosen.rows or 'all'}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(dict(row.values)) for row in read_rows(str(chosen.data / one.file)))
+    lines = (json.dumps(dict(row.values), default=str) for row in read_rows(str(chosen.data / one.file)))
     short = (line for line in lines if len(line) <= one.longest)
     path.write_text("\n".join(islice(short, chosen.rows)), encoding="utf-8")
     return path

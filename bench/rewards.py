@@ -13,15 +13,14 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from bench.direct import Set, cut
 from rich.console import Console
 
 from prefloop.evaluation.preference import Alignment
 from prefloop.evaluation.reward_report import REWARD, CurvePoint, RewardReport
-from prefloop.feedback.files import read_rows
 from prefloop.feedback.importing import import_file
 from prefloop.feedback.store import Store
 from prefloop.loops.align import ACCURACY, Align
@@ -32,14 +31,6 @@ from prefloop.recipes import SMOLLM2
 from prefloop.recipes.bradley_terry import bradley_terry
 from prefloop.recipes.dpo import dpo
 from prefloop.terminal import Shown
-
-
-class Set(NamedTuple):
-    """A published file, and the characters up to which a row of it, as a line of JSON, is read."""
-
-    file: str
-    longest: int
-
 
 SETS = {
     "hh harmless": Set("hh_harmless_test.jsonl.gz", 1000),
@@ -53,13 +44,9 @@ WEIGHTS = {"full": (5e-5, 20.0, None), "LoRA": (5e-4, 2.0, Lora(rank=16))}
 
 def store(chosen: argparse.Namespace, one: Set) -> Path:
     """A feedback store of the first rows of a file that are short enough."""
-    stem = one.file.partition(".")[0]
-    rows: Path = chosen.out / "data" / f"{stem}-{chosen.rows or 'all'}.jsonl"
+    rows = cut(chosen, one)
     kept = rows.with_suffix(".sqlite")
     if not kept.is_file():
-        rows.parent.mkdir(parents=True, exist_ok=True)
-        lines = (json.dumps(dict(row.values), default=str) for row in read_rows(str(chosen.data / one.file)))
-        rows.write_text("\n".join(islice((x for x in lines if len(x) <= one.longest), chosen.rows)), encoding="utf-8")
         with Store.open(kept) as into:
             import_file(into, rows)
     return kept
