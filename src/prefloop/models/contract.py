@@ -62,7 +62,7 @@ def must_be_beside(config: Any, groups: Iterable[Group], name: str) -> None:
         raise ModelError(
             f"the reward model {name} was fitted to answers beside a reference answer, and says nothing of an answer "
             "by itself: score with prefloop.loops.referenced.reference_score and a file of references, or fit it to "
-            "rows that have a `reference`."
+            "rows that have a `reference_answer`."
         )
 
 
