@@ -1,12 +1,12 @@
 """Answers that stand beside each other after different prompts: each is read after its own, and everything once."""
 
-import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
 import tiny
+from apart import EXACT, must_be_as_apart
 from prefloop.batch import Batch, assemble, joined
 from prefloop.binding import bind
 from prefloop.errors import DataError, ModelError, RewardError
@@ -17,14 +17,12 @@ from prefloop.loops.optimise import optimise
 from prefloop.models.attention import Packed
 from prefloop.models.decoder import Decoder
 from prefloop.models.encode import encode, for_model, reads
-from prefloop.models.places import Comparison
 from prefloop.recipes import method
 from prefloop.scoring.model import model_score
 from prefloop.scoring.remote import asked_about
 from prefloop.scoring.scorer import score
 from prefloop.text import Group, OwnPrompt, Prompt, Question, Response
 
-EXACT = {"rtol": 0, "atol": 1e-10}
 OWN = ((0, 1, 0, 0), (1, 0, 2, 1), (2, 2, 2, 2), (1, 1, 0, 0))
 """Which of three prompts each response answers."""
 LENGTHS = [[5, 5, 0, 8], [4, 4, 6, 6], [2, 3, 0, 0], [4, 9, 4, 9]]
@@ -47,38 +45,9 @@ def alone(batch, p, k):
     return Batch(trunks=(batch.asked[p][k],), lengths=batch.lengths[p : p + 1, k : k + 1], tensors=tensors)
 
 
-def outputs(model, other, batch, head):
-    if head != "lm":
-        return model.outputs(batch, (head,))
-    with torch.no_grad():
-        said = other.places(batch)
-    apart = Comparison(
-        gives="apart",
-        function=lambda named: (named["logits"].softmax(-1) * named["ref_logits"].log_softmax(-1)).sum(-1),
-        others={"ref_logits": said},
-    )
-    return model.outputs(batch, ("logp", "entropy"), temperature=0.7, compare=[apart])
-
-
 @pytest.mark.parametrize(("kind", "head"), [("llama", "lm"), ("gemma3", "lm"), ("llama", "score"), ("gpt2", "value")])
 def test_every_answer_has_the_outputs_and_gradients_it_has_after_its_own_prompt(kind, head):
-    network, batch = tiny.network(kind, head=head, dtype=torch.float64), crossed()
-    together, apart = (Decoder(copy.deepcopy(network), tiny.tokenizer(), head=head) for _ in range(2))
-    other = Decoder(tiny.network(kind, dtype=torch.float64, seed=5), tiny.tokenizer())
-    got = outputs(together, other, batch, head)
-    torch.manual_seed(6)
-    share = {name: torch.randn_like(values) for name, values in got.items()}
-    sum((share[name] * values).sum() for name, values in got.items()).backward()
-    for p, k in batch.lengths.nonzero().tolist():
-        found = outputs(apart, other, alone(batch, p, k), head)
-        total = 0
-        for name, values in found.items():
-            place = (p, k, slice(values.shape[2])) if values.dim() == 3 else (p, k)
-            torch.testing.assert_close(values[0, 0], got[name][place], **EXACT)
-            total = total + (share[name][place] * values).sum()
-        total.backward()
-    for a, b in zip(together.model.parameters(), apart.model.parameters(), strict=True):
-        torch.testing.assert_close(a.grad, b.grad, **EXACT)
+    must_be_as_apart(kind, head, crossed(), alone)
 
 
 def test_the_prompt_of_a_row_is_not_read_where_its_answers_have_their_own():

@@ -1,24 +1,22 @@
 """Rows that share a prompt or an answer share its computation, and nothing else about them changes."""
 
-import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
 import tiny
+from apart import must_be_as_apart
 from prefloop.batch import Batch
 from prefloop.models import attention, decoder
 from prefloop.models.attention import Packed
 from prefloop.models.decoder import Decoder
-from prefloop.models.places import Comparison
 from prefloop.recipes import method
 from updates import furthest, gradients, make
 
 TRUNKS, LENGTHS = (9, 3, 14), [[5, 1, 0, 8], [11, 0, 0, 1], [2, 3, 7, 4]]
 TOKENS = [9 + 14, 3 + 12, 0, 14 + 16, 12, 0]
 """What each row of `repeating` brings that no row before it has."""
-EXACT = {"rtol": 0, "atol": 1e-10}
 
 
 @pytest.fixture(params=["pieces", "rectangles"])
@@ -54,19 +52,6 @@ def alone(batch, p, k):
     return Batch(trunks=batch.trunks[p : p + 1], lengths=batch.lengths[p : p + 1, k : k + 1], tensors=tensors)
 
 
-def outputs(model, other, batch, head):
-    if head != "lm":
-        return model.outputs(batch, (head,))
-    with torch.no_grad():
-        said = other.places(batch)
-    apart = Comparison(
-        gives="apart",
-        function=lambda named: (named["logits"].softmax(-1) * named["ref_logits"].log_softmax(-1)).sum(-1),
-        others={"ref_logits": said},
-    )
-    return model.outputs(batch, ("logp", "entropy"), temperature=0.7, compare=[apart])
-
-
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize(
     ("kind", "head"),
@@ -80,23 +65,7 @@ def outputs(model, other, batch, head):
     ],
 )
 def test_rows_of_one_prompt_have_the_outputs_and_gradients_they_have_alone(kind, head):
-    network, batch = tiny.network(kind, head=head, dtype=torch.float64), repeating()
-    together, apart = (Decoder(copy.deepcopy(network), tiny.tokenizer(), head=head) for _ in range(2))
-    other = Decoder(tiny.network(kind, dtype=torch.float64, seed=5), tiny.tokenizer())
-    got = outputs(together, other, batch, head)
-    torch.manual_seed(6)
-    share = {name: torch.randn_like(values) for name, values in got.items()}
-    sum((share[name] * values).sum() for name, values in got.items()).backward()
-    for p, k in batch.lengths.nonzero().tolist():
-        found = outputs(apart, other, alone(batch, p, k), head)
-        total = 0
-        for name, values in found.items():
-            place = (p, k, slice(values.shape[2])) if values.dim() == 3 else (p, k)
-            torch.testing.assert_close(values[0, 0], got[name][place], **EXACT)
-            total = total + (share[name][place] * values).sum()
-        total.backward()
-    for a, b in zip(together.model.parameters(), apart.model.parameters(), strict=True):
-        torch.testing.assert_close(a.grad, b.grad, **EXACT)
+    must_be_as_apart(kind, head, repeating(), alone)
 
 
 def test_every_prompt_and_every_answer_to_it_is_laid_out_once():

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from ..errors import DataError, ModelError, RecipeError
+from ..evaluation.calibration import won
 from ..evaluation.preference import Comparisons, accuracy, compared
 from ..feedback.judged import read_judged
 from ..learning.heads import Head, fitted_head
@@ -160,6 +162,6 @@ def _gain(one: Tensor, other: Tensor, asked: Comparisons, *, seed: int) -> Inter
 
     def shares(scores: Tensor) -> list[float]:
         leads = [[float(scores[a] - scores[b]) for a, b in pairs] for pairs in asked.observations]
-        return [sum((x > 0) + (x == 0) / 2 for x in some) / len(some) for some in leads]
+        return [fmean(map(won, some)) for some in leads]
 
     return paired_bootstrap(shares(one), shares(other), seed=seed)
