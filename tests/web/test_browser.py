@@ -103,6 +103,26 @@ def test_an_answer_whose_receipt_is_lost_counts_once(store, visit):
     assert len(list(store.events())) == 1
 
 
+def test_the_page_says_saved_only_of_what_the_server_has(store, visit):
+    project(store, "thumbs", items=3)
+    page = visit(invite(store, "thumbs"))
+    page.wait_for_selector(READY)
+    press(page, ["1", "1", "Control+Enter"])
+    saved(page)
+    held = []
+    page.route("**/submit", lambda route: held.append(route))
+    press(page, ["1", "1", "Control+Enter"])
+    playwright.expect(page.locator("#done")).to_have_text("2")
+    playwright.expect(page.locator("#status")).to_have_text("Saving…")
+    for _ in range(100):  # until the request has come this far
+        if held:
+            break
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    saved(page)
+    assert len(list(store.events())) == 2
+
+
 def test_a_draft_outlives_a_reload(store, visit):
     project(store, "critique", items=2)
     page = visit(invite(store, "critique"))

@@ -163,6 +163,7 @@ function send(event, reason = "") {
   const said = { id: newId(), lease: item.lease, event, value, seconds: timer.seconds, reason };
   if (event === "answer" && widget.writing) said.writing = widget.writing();
   const draft = kept();
+  say("Saving…"); // what the line says of an earlier answer must not be read as being of this one
   const receipt = outbox.put(said);
   remember(key(`draft:${item.question}`), null);
   if (event === "answer" && item.final) return close(receipt);
