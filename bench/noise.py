@@ -1,9 +1,9 @@
 """Reward models under flipped labels: plain Bradley-Terry beside what is meant to stand them.
 
-A quarter of the labels is turned round. On a linear toy every way is fitted to the same pairs and compared by how many
-new pairs it puts in the right order. With `--data` also on the hidden states that a frozen language model has for
-people's judged pairs, and with `--train` on the whole language model, both by accuracy on prompts held out, whose
-labels are as they were. Whatever comes out is printed: nothing is chosen afterwards.
+A quarter of the labels is turned round. On a linear toy every way is fitted to the same pairs, of which there are few,
+more and many, and compared by how many new pairs it puts in the right order. With `--data` also on the hidden states
+that a frozen language model has for people's judged pairs, and with `--train` on the whole language model, both by
+accuracy on prompts held out, whose labels are as they were. Whatever comes out is printed, nothing chosen afterwards.
 
     python -m bench.noise                                   # the linear toy, five seeds
     python -m bench.noise --data F                          # hidden states of SmolLM2 as well
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,17 +39,18 @@ from prefloop.select import turned_by_vote
 from prefloop.shaping.votes import voted_target, votes
 from prefloop.text import Group
 
-FLIPS, PAIRS, FEATURES, PRIOR, VOTERS = 0.25, 300, 20, 1.0, 5
+FLIPS, FEATURES, PRIOR, VOTERS, FOLDS = 0.25, 20, 1.0, 5, 5
+PAIRS = (300, 600, 1000)
 Way = Callable[[Tensor, int], Tensor]
 
 
-def simulated(seed: int) -> tuple[Tensor, Tensor]:
+def simulated(seed: int, pairs: int) -> tuple[Tensor, Tensor]:
     """Features of judged pairs (P 2 d), the preferred answer first but for the flips, and the weights of the reward."""
     draw = torch.Generator().manual_seed(seed)
     weights = torch.randn(FEATURES, generator=draw, dtype=torch.float64)
-    x = torch.randn(PAIRS, 2, FEATURES, generator=draw, dtype=torch.float64)
+    x = torch.randn(pairs, 2, FEATURES, generator=draw, dtype=torch.float64)
     better = (x[:, 0] - x[:, 1]) @ weights > 0
-    kept = torch.rand(PAIRS, generator=draw) > FLIPS
+    kept = torch.rand(pairs, generator=draw) > FLIPS
     return torch.where((better == kept)[:, None, None], x, x.flip(1)), weights
 
 
@@ -81,16 +82,37 @@ def voted(x: Tensor, seed: int) -> Tensor:
     return x @ members(x, seed)
 
 
-def _turned(x: Tensor, seed: int) -> Tensor:
-    places = turned_by_vote(voted(x, seed), share=FLIPS / 2)
+def unseen(x: Tensor, seed: int) -> Tensor:
+    """What heads pay both answers of pairs that they were not fitted to (P 2 D)."""
+    paid = x.new_zeros(len(x), 2, VOTERS)
+    for voter in range(VOTERS):
+        for part, kept in _folds(len(x), seed * VOTERS + voter):
+            paid[part, :, voter] = (x[part] @ fitted(bind(bradley_terry), x[kept])).squeeze(-1)
+    return paid
+
+
+def _folds(pairs: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every fold of so many pairs, beside the pairs that are not in it."""
+    for part in torch.randperm(pairs, generator=torch.Generator().manual_seed(seed)).chunk(FOLDS):
+        yield part, torch.ones(pairs, dtype=torch.bool).index_fill(0, part, False)
+
+
+def _turned(x: Tensor, paid: Tensor, share: float) -> Tensor:
+    places = turned_by_vote(paid, share=share)
     return fitted(bind(bradley_terry), x.gather(1, places.unsqueeze(-1).expand_as(x)))
+
+
+def _knowing(x: Tensor) -> Tensor:
+    return fitted(bind(known_flips, flips=FLIPS), x)
 
 
 WAYS: dict[str, Way] = {
     "plain": lambda x, seed: fitted(bind(bradley_terry), x),
     "smoothed, 0.25": lambda x, seed: fitted(bind(smoothed_bradley_terry, smoothing=FLIPS), x),
-    "known flips, 0.25": lambda x, seed: fitted(bind(known_flips, flips=FLIPS), x),
-    "an eighth turned by vote": _turned,
+    "known flips, 0.25": lambda x, seed: _knowing(x),
+    "an eighth turned by vote": lambda x, seed: _turned(x, voted(x, seed), FLIPS / 2),
+    "an eighth turned by heads that have not seen it": lambda x, seed: _turned(x, unseen(x, seed), FLIPS / 2),
+    "a quarter turned by a head with known flips": lambda x, seed: _turned(x, x @ _knowing(x), FLIPS),
     "soft labels by vote": lambda x, seed: fitted(
         bind(soft_bradley_terry), x, {"target": voted_target(votes(voted(x, seed))[0])}
     ),
@@ -106,11 +128,11 @@ def accuracy(weights: Tensor, truth: Tensor, pairs: int = 20_000) -> float:
     return float(((apart @ weights).squeeze(-1) * (apart @ truth) > 0).double().mean())
 
 
-def linear(seeds: range) -> dict[str, list[float]]:
+def linear(seeds: range, pairs: int) -> dict[str, list[float]]:
     """The accuracy of every way, for every seed."""
     found: dict[str, list[float]] = {name: [] for name in WAYS}
     for seed in seeds:
-        x, truth = simulated(seed)
+        x, truth = simulated(seed, pairs)
         for name, way in WAYS.items():
             found[name].append(accuracy(way(x, seed), truth))
     return found
@@ -143,12 +165,10 @@ def hidden(groups: list[Group], model: str) -> Tensor:
 
 def scale(x: Tensor, seed: int) -> float:
     """What features are multiplied by, beside the prior: what suits plain Bradley-Terry best on pairs left out."""
-    parts = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed)).chunk(5)
 
     def right(by: float) -> float:
         found = []
-        for part in parts:
-            kept = torch.ones(len(x), dtype=torch.bool).index_fill(0, part, False)
+        for part, kept in _folds(len(x), seed):
             gaps = (x[part, 0] - x[part, 1]) @ fitted(bind(bradley_terry), by * x[kept])
             found.append(float((gaps > 0).double().mean()))
         return statistics.fmean(found)
@@ -212,7 +232,7 @@ def table(found: Mapping[str, list[float]]) -> str:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seeds", type=int, default=5)
     ask.add_argument("--model", default=SMOLLM2)
@@ -220,12 +240,13 @@ def main() -> None:
     ask.add_argument("--train", type=int, help="fit the whole model as well, to so many pairs of the data")
     told = ask.parse_args()
     seeds = range(told.seeds)
-    print(table(linear(seeds)))
+    for pairs in PAIRS:
+        print(f"{pairs} pairs, {FEATURES} features\n\n{table(linear(seeds, pairs))}\n", flush=True)
     if told.data:
         groups = judged(told.data)
-        print("\n" + table(frozen(groups, hidden(groups, told.model), seeds)), flush=True)
+        print("hidden states\n\n" + table(frozen(groups, hidden(groups, told.model), seeds)), flush=True)
         if told.train:
-            print("\n" + table(trained(groups, told.model, told.train, seeds)))
+            print("\nthe whole model\n\n" + table(trained(groups, told.model, told.train, seeds)))
 
 
 if __name__ == "__main__":
