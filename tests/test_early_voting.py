@@ -38,13 +38,14 @@ def value(groups):
 class Told:
     """Says of each beginning the tokens that it is told to, up to an end."""
 
-    def __init__(self, *plans, end=()):
-        """`plans` are, for each prompt, the answers that are begun; `end` the lengths at which any of them ends."""
-        self.plans, self.end, self.drawn = dict(zip((ONE, TWO), plans, strict=False)), end, 0
+    def __init__(self, *plans):
+        """`plans` are, for each prompt, the answers that are begun."""
+        self.plans, self.drawn, self.seeds = dict(zip((ONE, TWO), plans, strict=False)), 0, []
 
     def go_on(self, begun, *, k, decoding, seed, progress=None):
         count = Counter()
         groups = []
+        self.seeds.append(seed)
         for prompt, first in begun:
             answers = [a for a in self.plans[prompt] if a[: len(first)] == first]
             chosen = [answers[(count[prompt, first] + j) % len(answers)] for j in range(k)]
@@ -54,6 +55,7 @@ class Told:
         return groups
 
     def said(self, answer, start, stop):
+        assert start < stop, "an answer that ended is not gone on with"
         self.drawn += stop - start
         ids = answer[:stop]
         return Response(
@@ -95,6 +97,7 @@ def test_where_all_are_low_all_are_drawn_to_their_end():
     assert lost.dropped == ()
     assert [r.ids for r in other.kept.responses] == [RIGHT]
     assert teller.drawn == lost.tokens + other.tokens == len(WRONG) + len(LATE) + len(RIGHT) + 2
+    assert len(set(teller.seeds)) == len(teller.seeds), "no two draws are made with the same random numbers"
 
 
 def test_the_last_token_there_may_be_ends_an_answer():
@@ -220,16 +223,18 @@ def test_segments_of_nothing_and_stop_texts_are_refused(policy):
 
 
 def test_a_vote_is_right_more_often_without_what_turned_wrong_and_every_saved_token_is_counted():
-    """Three answers say 5 and two that turn wrong say 4: with two more of those the vote is lost, and found again."""
+    """The first vote is right as what came to nothing has none, the second wrong, and nobody is left to mend it."""
     answers = [RIGHT, WRONG, LATE, LATE]
     values = torch.zeros(2, 4, 10, dtype=torch.float64)
     mask = torch.zeros(2, 4, 10)
     for p, row in enumerate((answers, [WRONG, LATE, WRONG, WRONG])):
         for k, ids in enumerate(row):
             values[p, k, : len(ids)], mask[p, k, : len(ids)] = GOAL.values(states(ids)), 1
-    said = [["5", "4", "4", None], ["4", "5", "4", "4"]]
+    said = [["5", "4", None, None], ["4", "5", "4", "4"]]
     found = voting(values, mask, said, ["5", "5"], lowest=0.0, skip=0)
-    assert (found.every.estimate, found.left.estimate, found.every.n) == (0.0, 0.5, 2)
+    assert (found.every.estimate, found.left.estimate, found.every.n) == (0.5, 0.5, 2)
+    lost = voting(values, mask, [["5", "4", "4", None], said[1]], ["5", "5"], lowest=0.0, skip=0)
+    assert (lost.every.estimate, lost.left.estimate, lost.saved) == (0.0, 0.5, found.saved)
     late = next(t for t in range(9) if GOAL.values(states(LATE)[t]) < 0) + 1
     assert found.tokens == 7 + 10 + 2 * 9 + 3 * 10 + 9
     assert found.saved == (10 - 1) + 2 * (9 - late), "of the second prompt all are low, and none is given up"
