@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import DataError, RecipeError
 from ..recipe import Decoding
 from ..text import Group, Prompt, Response
-from .generator import Begun, Continuing
+from .generator import Continuing
+from .segments import further, goes_on, no_stop, seed_of
 
 Path = tuple[int, ...]
 """The branches that lead to a node of a tree, from the first on."""
@@ -66,19 +67,24 @@ def grow(
             f"{decoding.max_tokens}: give one branch or more at each depth, and `max_tokens` beyond "
             "`tokens` times the depths before the last."
         )
-    if decoding.stop:
-        raise RecipeError("a tree is grown through the middle of answers: leave out the decoding's `stop`.")
+    no_stop("grow", decoding)
     found: list[list[_Twig]] = [[] for _ in prompts]
     twigs = [_Twig(n, (), None) for n in range(len(prompts))]
     for depth, count in enumerate(branches):
         last = depth == len(branches) - 1
-        how = replace(decoding, max_tokens=rest if last else tokens)
-        begun: list[Begun] = [(prompts[t.prompt], t.response.ids if t.response else ()) for t in twigs]
-        drawn = generator.go_on(begun, k=count, decoding=how, seed=_seed(seed, depth), progress=progress)
-        grown = [next_one for t, group in zip(twigs, drawn, strict=True) for next_one in t.parted(group, decoding)]
-        twigs = [t for t in grown if not last and t.goes_on]
+        drawn = further(
+            generator,
+            [(prompts[t.prompt], t.response) for t in twigs],
+            k=count,
+            tokens=rest if last else tokens,
+            decoding=decoding,
+            seed=seed_of(seed, depth),
+            progress=progress,
+        )
+        grown = [next_one for t, group in zip(twigs, drawn, strict=True) for next_one in t.parted(group)]
+        twigs = [t for t in grown if not last and goes_on(t.response)]
         for t in grown:
-            if last or not t.goes_on:
+            if last or not goes_on(t.response):
                 found[t.prompt].append(t)
         if not twigs:
             break
@@ -145,21 +151,11 @@ class _Twig:
     response: Response | None
     prompt_ids: tuple[int, ...] = ()
 
-    @property
-    def goes_on(self) -> bool:
-        return self.response is None or self.response.finish == "length"
-
-    def parted(self, group: Group, decoding: Decoding) -> Iterator[_Twig]:
-        """The branches that were drawn from here, each once, with what was drawn before as it was."""
-        before = self.response
-        settings = {**group.responses[0].sampling, "max_tokens": decoding.max_tokens}
+    def parted(self, group: Group) -> Iterator[_Twig]:
+        """The branches that were drawn from here, each once."""
         different = {r.ids: r for r in reversed(group.responses)}
         for branch, ids in enumerate(dict.fromkeys(r.ids for r in group.responses)):
-            r = different[ids]
-            if before is not None:
-                n = len(before.ids)
-                r = replace(r, mask=(*before.mask, *r.mask[n:]), logp=(*before.logp, *r.logp[n:]))
-            yield _Twig(self.prompt, (*self.path, branch), replace(r, sampling=settings), group.prompt_ids)
+            yield _Twig(self.prompt, (*self.path, branch), different[ids], group.prompt_ids)
 
 
 def _tree(prompt: Prompt, leaves: Sequence[_Twig]) -> Branching:
@@ -168,8 +164,3 @@ def _tree(prompt: Prompt, leaves: Sequence[_Twig]) -> Branching:
     said = tuple(t.response for t in leaves if t.response is not None)
     group = Group(prompt=prompt, prompt_ids=leaves[0].prompt_ids, responses=said)
     return Branching(leaves=group, paths=tuple(t.path for t in leaves))
-
-
-def _seed(seed: int, depth: int) -> int:
-    """A seed of its own for each depth, so that no two draw with the same random numbers."""
-    return int(np.random.SeedSequence([seed, depth]).generate_state(1)[0])
