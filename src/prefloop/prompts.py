@@ -24,6 +24,12 @@ class Prompts:
     train: tuple[Prompt, ...]
     held_out: tuple[Prompt, ...]
 
+    def save(self, path: Path) -> None:
+        """Write them as lines of JSON, for `load_prompts` to read again; a prompt that occurs twice is written once."""
+        split = dict.fromkeys(self.train, "train") | dict.fromkeys(self.held_out, "held_out")
+        rows = ({**_said(prompt), "split": part} for prompt, part in split.items())
+        path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
+
 
 def load_prompts(reference: str) -> Prompts:
     """Prompts from `openings` (shipped), a `.txt` file (one a line) or a `.jsonl` file.
@@ -82,6 +88,12 @@ def kept_apart(prompt: Prompt, share: float) -> bool:
     """
     said = prompt.asked if isinstance(prompt, Beside) else prompt  # whatever the reference
     return hashlib.sha256(repr(said).encode()).digest()[0] < 256 * share
+
+
+def _said(prompt: Prompt) -> dict[str, Any]:
+    if prompt.text is not None:
+        return {"text": prompt.text}
+    return {"messages": [{"role": m.role, "content": m.content} for m in prompt.messages]}
 
 
 def _parse(line: str, where: str, *, as_json: bool) -> tuple[Prompt, str | None]:

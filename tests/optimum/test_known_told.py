@@ -4,27 +4,33 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import torch
 
 from prefloop.binding import bind
 from prefloop.objectives.lists import steerlm2 as objective
 from prefloop.recipe import Term
 from prefloop.recipes import method
-from prefloop.scoring.directions import directed, direction_of, directions, with_direction
+from prefloop.scoring.directions import directed, direction_of, directions, person_of, with_direction, with_person
 from prefloop.verify.distance import BOUND
 from prefloop.verify.known_told import (
     CASES,
     NAMES,
+    PRICE,
     SPREAD,
     VALUES,
     WANTED,
     WAYS,
     both,
     directed_to,
+    for_the_told,
     furthest,
+    of_two_minds,
+    people,
     posterior,
+    served,
     steered,
 )
-from prefloop.verify.problem import PROMPT, distribution, reference, total_variation
+from prefloop.verify.problem import PROMPT, REWARD, distribution, reference, total_variation
 
 
 def test_asking_for_more_of_an_attribute_gives_more_of_it():
@@ -72,3 +78,31 @@ def test_directions_lie_far_enough_apart_to_be_told_apart():
     said = [direction_of(with_direction(PROMPT, way))[0] for way in WAYS]
     for one, other in pairwise(map(furthest, said)):
         assert total_variation(one, other) > 5 * BOUND
+
+
+def test_one_policy_for_everybody_stays_far_from_the_best_for_one_of_two_people():
+    """Whatever it is: the two lie so far apart that half the way is too far."""
+    one, other = (served(person_of(prompt)[0]) for prompt in people())
+    assert total_variation(one, other) / 2 > 5 * BOUND
+    assert one @ REWARD > served((0.0,)) @ REWARD + 0.2 > other @ REWARD + 0.4, "each is served by what they like"
+
+
+def test_moving_the_person_moves_the_answers_at_every_step():
+    (first,), (last,) = (person_of(prompt)[0] for prompt in people())
+    between = torch.linspace(first, last, 9).tolist()
+    means = [float(served(person_of(with_person(PROMPT, (z,)))[0]) @ REWARD) for z in between]
+    assert all(b < a for a, b in pairwise(means))
+
+
+@pytest.mark.parametrize("way", ["deaf", "unscaled", "cheap"])
+def test_a_policy_paid_by_nobody_in_particular_or_in_another_unit_or_at_another_price_is_caught(way):
+    def deaf(groups, *, model):
+        return of_two_minds().paid([replace(g, prompt=with_person(PROMPT, (0.0,))) for g in groups], model=model)
+
+    def unscaled(groups, *, model):
+        return of_two_minds().paid(groups, model=model, scaled=False)
+
+    pay, price = {"deaf": (deaf, 1), "unscaled": (unscaled, 1), "cheap": (for_the_told, 0.5)}[way]
+    known = CASES["vpl-policy"]()
+    wrong = method("vpl-policy")(reward=bind(pay, model="reward"), beta=price * PRICE, k=16, batch=4, steps=60)
+    assert known.distance(wrong) > 5 * BOUND

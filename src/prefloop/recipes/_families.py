@@ -307,11 +307,6 @@ def groups_of(count: int) -> tuple[str, ...]:
     return tuple(f"group {g}" for g in range(1, count + 1))
 
 
-def everybodys_and(dimensions: int) -> tuple[str, ...]:
-    """Names for a reward that everybody shares, and for so many that people differ in."""
-    return ("everybody", *(f"way {d}" for d in range(1, dimensions + 1)))
-
-
 def gaussians_of(count: int) -> tuple[str, ...]:
     """Names for the mean and the logarithm of the deviation that each of some heads has."""
     return tuple(f"{what} {n}" for n in range(1, count + 1) for what in ("mean", LOG_DEVIATION))

@@ -7,7 +7,8 @@ from typing import Unpack
 from ..binding import bind
 from ..objectives.personal import personal_preference
 from ..recipe import Model, Recipe
-from ._families import Fitted, everybodys_and, fitted
+from ..scoring.directions import everybodys_and
+from ._families import Fitted, fitted
 
 
 def annotator_embedding(*, dimensions: int = 2, **common: Unpack[Fitted]) -> Recipe:

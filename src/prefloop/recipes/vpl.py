@@ -7,7 +7,8 @@ from typing import Unpack
 from ..binding import bind
 from ..objectives.personal import latent_preference
 from ..recipe import Model, Recipe
-from ._families import Fitted, everybodys_and, fitted
+from ..scoring.directions import everybodys_and
+from ._families import Fitted, fitted
 
 
 def vpl(*, dimensions: int = 2, price: float = 0.01, **common: Unpack[Fitted]) -> Recipe:

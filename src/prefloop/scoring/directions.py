@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from ..binding import Bound
 from ..errors import DataError
 from ..models.encode import instructed
+from ..prompts import Prompts
 from ..text import Group, Prompt
 from .told import paid_by_name, told
 
@@ -70,6 +71,65 @@ def directions(names: tuple[str, str], *, count: int, widest: float = 45.0) -> l
     """
     turns = [math.radians(widest * (2 * i / (count - 1) - 1)) for i in range(count)] if count > 1 else [0.0]
     return [{names[0]: math.cos(turn), names[1]: math.sin(turn)} for turn in turns]
+
+
+def everybodys_and(dimensions: int) -> tuple[str, ...]:
+    """Names for a reward that everybody shares, and for so many that people differ in.
+
+    >>> everybodys_and(2)
+    ('everybody', 'way 1', 'way 2')
+    """
+    return ("everybody", *(f"way {d}" for d in range(1, dimensions + 1)))
+
+
+def with_person(prompt: Prompt, z: Sequence[float]) -> Prompt:
+    """The prompt, told whom it is to be answered for: somebody whose latent vector is z.
+
+    A reward that is linear in z, r_0 + sum_d z_d r_d, goes in the direction (1, z) among everybody's reward and the
+    ways in which people differ, so that a person is said as a direction is (`with_direction`), in whole hundredths: a
+    number of z is off by at most about 0.005 (1 + |z|)^2.
+
+    Raises:
+        DataError: z is so long that nothing is left of everybody's reward.
+
+    >>> with_person(Prompt(text="Hi"), (0.75,)).text.splitlines()[0]
+    'Answer so that this rating is as high as it can be: 80 x everybody + 60 x way 1.'
+    """
+    said = with_direction(prompt, dict(zip(everybodys_and(len(z)), (1.0, *z), strict=True)))
+    person_of(said)
+    return said
+
+
+def person_of(prompt: Prompt) -> tuple[tuple[float, ...], Prompt]:
+    """The vector z of the person that `with_person` told, and the prompt as it was before.
+
+    Raises:
+        DataError: it tells of none.
+
+    >>> [round(x, 2) for x in person_of(with_person(Prompt(text="Hi"), (0.75,)))[0]]
+    [0.75]
+    """
+    way, before = direction_of(prompt)
+    names = everybodys_and(len(way) - 1)
+    if tuple(way) != names or not way[names[0]] > 0:
+        raise DataError(
+            f"the prompt {prompt.shown[:80]!r} tells of nobody: tell of a person by `with_person`, by a z that is "
+            "shorter than 200."
+        )
+    return tuple(way[name] / way[names[0]] for name in names[1:]), before
+
+
+def for_people(prompts: Prompts, people: Collection[Sequence[float]]) -> Prompts:
+    """Every prompt, told of each of the people by their z, and held out for all of them where it was held out.
+
+    >>> told = for_people(Prompts(train=(Prompt(text="Hi"),), held_out=(Prompt(text="Ho"),)), [(0.75,), (-0.75,)])
+    >>> len(told.train), [round(person_of(prompt)[0][0], 2) for prompt in told.held_out]
+    (2, [0.75, -0.75])
+    """
+    train, held_out = (
+        tuple(with_person(p, z) for p in some for z in people) for some in (prompts.train, prompts.held_out)
+    )
+    return Prompts(train=train, held_out=held_out)
 
 
 def directed(groups: Sequence[Group], *, reward: Bound, names: tuple[str, ...], model: Any = None) -> Tensor:

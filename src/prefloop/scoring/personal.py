@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from ..folders import written_whole
 from ..learning.latent_people import LatentPeople, by_person, fitted_latent
 from ..learning.newcomers import Belief
 from ..models.decoder import Decoder
+from ..models.encode import encode
 from ..text import Group
+from .directions import person_of
 from .hidden import features_of
 
 _FILE, _PEOPLE = "model.safetensors", "people.json"
@@ -68,6 +70,25 @@ class PersonalReward:
         """
         beside = self.others @ _ways(z)
         return (self.score(features, z).unsqueeze(-1) - beside).sigmoid().mean(-1)
+
+    def paid(self, groups: Sequence[Group], *, model: Decoder, who: str = "", scaled: bool = True) -> Tensor:
+        """What each response is paid (P K), by the model it was fitted on: see `personal_score`."""
+        if who and who not in self.people:
+            some = ", ".join(list(self.people)[:5])
+            raise DataError(f"nothing is known of {who!r}, but of {len(self.people)} people: {some}, ...")
+        told = [(self.people[who], g.prompt) if who else person_of(g.prompt) for g in groups]
+        zs, before = zip(*told, strict=True)
+        numbers = self.settings["dimensions"]
+        if wrong := {len(z) for z in zs} - {numbers}:
+            raise DataError(f"a prompt tells of somebody by {wrong.pop()} numbers; people are {numbers} here.")
+        if not who:  # the tokens of the answers stay as they were sampled, where the two models share them
+            asked = zip(groups, before, strict=True)
+            groups = [replace(g, prompt=p, prompt_ids=encode(p, model.tokenizer)) for g, p in asked]
+        features = features_of(groups, model, keep=False)
+        there = torch.tensor([[k < len(g.responses) for k in range(features.shape[1])] for g in groups])
+        pay = self.scaled if scaled else self.score
+        reward = torch.stack([pay(row, z) for row, z in zip(features, zs, strict=True)])
+        return torch.where(there, reward, 0.0).float()
 
     def save(self, folder: Path) -> None:
         """Write it into the folder `personal` of another one."""
@@ -130,23 +151,22 @@ def read_personal(folder: Path) -> PersonalReward:
     )
 
 
-def personal_score(groups: Sequence[Group], *, model: Decoder, folder: str, who: str, scaled: bool = True) -> Tensor:
-    """The reward of every response (P K) for the person called `who`, by the personal reward in a folder.
+def personal_score(
+    groups: Sequence[Group], *, model: Decoder, folder: str, who: str = "", scaled: bool = True
+) -> Tensor:
+    """The reward of every response (P K) for one person, by the personal reward in a folder.
+
+        reward = scaled(y, z)       z that of `who`, or of the person told in the prompt x; y after x without that
 
     As a scorer: `bind(personal_score, model="reward", folder="runs/people", who="ada")`, where `reward` is the role of
-    the model it was fitted on. scaled: by `PersonalReward.scaled`, so that people are alike in how much they are paid.
+    the model it was fitted on. Without `who` each prompt says for whom it is to be answered (`directions.with_person`),
+    which is how `vpl-policy` is paid. scaled: by `PersonalReward.scaled`, so that people are alike in how much they are
+    paid.
 
     Raises:
-        DataError: nobody of that name was learnt from.
+        DataError: nobody of that name was learnt from; or a prompt tells of nobody, or by another count of numbers.
     """
-    known = read_personal(Path(folder))
-    if who not in known.people:
-        some = ", ".join(list(known.people)[:5])
-        raise DataError(f"nothing is known of {who!r} in {folder}, but of {len(known.people)} people: {some}, ...")
-    features = features_of(groups, model, keep=False)
-    there = torch.tensor([[k < len(g.responses) for k in range(features.shape[1])] for g in groups])
-    paid = (known.scaled if scaled else known.score)(features, known.people[who])
-    return torch.where(there, paid, 0.0).float()
+    return read_personal(Path(folder)).paid(groups, model=model, who=who, scaled=scaled)
 
 
 def _ways(z: Sequence[float]) -> Tensor:

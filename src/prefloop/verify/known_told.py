@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..batch import Batch
 from ..binding import bind
 from ..recipe import Recipe
 from ..recipes import method
-from ..scoring.directions import direction_of, directions, with_direction
+from ..scoring.directions import direction_of, directions, person_of, with_direction, with_person
+from ..scoring.personal import PersonalReward, fit_personal
 from ..scoring.steering import attributes_of, with_attributes
 from ..text import Group, Prompt
 from .distance import Known, Verdict, verdicts
 from .known_people import OTHER, falls
 from .learn import from_population, from_samples
 from .problem import PROMPT, REWARD, best_of_distribution, distribution, reference, rises, tilted, total_variation
-from .tabular import ANSWERS, Digits, Policy
+from .tabular import ANSWERS, Digits, Policy, Tabular, answer_rows, prompt_rows
 
 NAMES = ("rises", "falls")
 """Two rewards of every answer that it is hard to have both of."""
@@ -112,7 +116,71 @@ def dpa() -> Known:
     )
 
 
-CASES: dict[str, Callable[[], Known]] = {"dpa": dpa, "steerlm2": steerlm2}
+class Features(Tabular):
+    """What a frozen model reads answers by (prompts 64 D); as of `Untold`, its tokens are digits."""
+
+    name, tokenizer, ending = "features", Digits(), ()
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `features`."""
+        return {"features": self.table[prompt_rows(batch)[..., 0], answer_rows(batch["ids"])]}
+
+
+PRICE = 0.15
+"""Of the KL, beside rewards from 0 to 1."""
+LIKING = 2.0
+"""How much one group of people likes what the other dislikes: `REWARD` and -`REWARD`, so many times."""
+
+
+@cache
+def of_two_minds() -> PersonalReward:
+    """The reward learnt from 40 judgements of each of twelve people: every second one likes what the others do not."""
+    source = torch.Generator().manual_seed(3)
+    pairs = torch.randint(len(ANSWERS), (12, 40, 2), generator=source)
+    mind = torch.tensor([LIKING, -LIKING], dtype=VALUES.dtype).repeat(6).view(-1, 1)
+    lead = (mind * (REWARD[pairs[..., 0]] - REWARD[pairs[..., 1]])).sigmoid()
+    first = torch.rand(lead.shape, generator=source, dtype=lead.dtype) < lead
+    judged = torch.where(first.unsqueeze(-1), pairs, pairs.flip(-1)).flatten(0, 1)
+    names = [str(n) for n in range(12) for _ in range(40)]
+    return fit_personal(VALUES[judged], names, dimensions=1, steps=150, lr=1e-2)
+
+
+def people() -> list[Prompt]:
+    """A prompt told of somebody of each mind."""
+    return [with_person(Prompt(text=who), of_two_minds().people[who]) for who in ("0", "1")]
+
+
+def for_the_told(groups: Sequence[Group], *, model: Any) -> Tensor:
+    """What each answer is paid by the person its prompt tells of."""
+    return of_two_minds().paid(groups, model=model)
+
+
+def served(z: Sequence[float]) -> Tensor:
+    """The best answers to somebody at this price of the KL (64): pi_ref(y) exp(scaled(y, z) / beta) / Z."""
+    return tilted(of_two_minds().scaled(VALUES, z) / PRICE)
+
+
+def serving(recipe: Recipe) -> Tensor:
+    """The distribution for each of `people` of a policy that learnt from its own samples (2 64)."""
+    found = from_samples(recipe, (), people(), reward=Features(VALUES.unsqueeze(0)))
+    return found.log_answers().detach().exp()
+
+
+def vpl_policy() -> Known:
+    """Two people who like opposite answers."""
+
+    def distance(recipe: Recipe) -> float:
+        found = zip(serving(recipe), people(), strict=True)
+        return max(total_variation(p, served(person_of(prompt)[0])) for p, prompt in found)
+
+    return Known(
+        recipe=method("vpl-policy")(reward=bind(for_the_told, model="reward"), beta=PRICE, k=16, batch=4, steps=200),
+        what="pi_ref exp(scaled(y, z)/beta)/Z for each of two people who like opposite answers, from its own samples",
+        distance=distance,
+    )
+
+
+CASES: dict[str, Callable[[], Known]] = {"dpa": dpa, "steerlm2": steerlm2, "vpl-policy": vpl_policy}
 
 KNOWN_TOLD: dict[str, Callable[[], Verdict]] = verdicts(CASES)
 """How each of them is verified."""
