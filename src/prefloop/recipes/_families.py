@@ -312,6 +312,11 @@ def everybodys_and(dimensions: int) -> tuple[str, ...]:
     return ("everybody", *(f"way {d}" for d in range(1, dimensions + 1)))
 
 
+def prototypes_of(count: int) -> tuple[str, ...]:
+    """Names for so many prototypes."""
+    return tuple(f"prototype {n}" for n in range(1, count + 1))
+
+
 def gaussians_of(count: int) -> tuple[str, ...]:
     """Names for the mean and the logarithm of the deviation that each of some heads has."""
     return tuple(f"{what} {n}" for n in range(1, count + 1) for what in ("mean", LOG_DEVIATION))
