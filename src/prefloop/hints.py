@@ -14,6 +14,7 @@ _MODELS = {
     "scores": '"reward model": Model(source="...", head="score", channels=("true", "kind"), train=True)',
     "gate": '"reward model": Model(source="...", head="score", channels=("true", "kind"), gate=64, train=True)',
     "overlap": '"reward model": Model(source="...", head="score", channels=("quality", "length"), train=True)',
+    "directions": '"reward model": Model(source="...", head="score", channels=("reward", "prototype 1"), train=True)',
     "token_score": '"reward model": Model(source="...", head="token_score", train=True)',
     **{t: f'"{t}": Model(head="{t}", channels=("tie",), train=True)' for t in ("traits", "numbers")},
 }

@@ -7,6 +7,7 @@ A piece of a method is a plain function whose positional parameters are names fr
     T  token positions of a response
     V  words of the vocabulary
     D  reward channels (ensemble members, attributes, costs, heads), degrees of an answer, or numbers of a hidden state
+    H  numbers of a hidden state, where D is taken
 
 Pairs are K = 2 with the preferred response at index 0. Choices and rankings have the best response first. Feedback on
 single responses is K = 1. A missing response has an all-zero row in `mask`.
@@ -68,6 +69,12 @@ _ROWS: tuple[tuple[str, str, Source | None, str], ...] = (
         "P D D",
         "reward model",
         "cosines of what two channels read the hidden state by, the same for every row",
+    ),
+    (
+        "directions",
+        "P D H",
+        "reward model",
+        "what each channel reads the hidden state by, the same for every row, differentiable",
     ),
     ("traits", "P D", "table", "numbers learnt about whoever judged the row, differentiable"),
     ("numbers", "P D", "table", "numbers learnt beside the models, the same for every row, differentiable"),

@@ -60,6 +60,23 @@ def soft_min(x: Float[Tensor, "... D"], *, softness: float) -> Float[Tensor, "..
     return -softness * ((-x / softness).logsumexp(-1) - count.log())
 
 
+def sinkhorn(x: Float[Tensor, "N D"], *, rounds: int) -> Float[Tensor, "N D"]:
+    """Rows shared out among columns, of which each gets as much: by turns, columns and rows of exp(x) made to add up.
+
+        q = Diag(u) exp(x) Diag(v)        sum_d q_nd = 1,  sum_n q_nd = N / D
+
+    The algorithm of Sinkhorn and Knopp 1967, on logarithms. The last turn is that of the rows, which add up exactly;
+    columns do in the limit of many `rounds`.
+
+    >>> sinkhorn(torch.tensor([[2.0, 0.0], [3.0, 0.0]]), rounds=50)
+    tensor([[0.3775, 0.6225],
+            [0.6225, 0.3775]])
+    """
+    for _ in range(rounds):
+        x = x.log_softmax(0).log_softmax(1)
+    return x.exp()
+
+
 def over_normal(
     function: Callable[[Tensor], Tensor], mean: Float[Tensor, "P"], deviation: Float[Tensor, "P"]
 ) -> Float[Tensor, "P"]:

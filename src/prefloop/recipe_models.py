@@ -21,7 +21,7 @@ GIVEN_BY_HEAD: dict[Head, tuple[str, ...]] = {
     "numbers": ("numbers",),
 }
 """The tensors a model with this head gives."""
-OF_CHANNELS = ("scores", "features", "overlap")
+OF_CHANNELS = ("scores", "features", "views", "directions", "overlap")
 """Those that a `score` head gives in place of its own where it has channels."""
 
 

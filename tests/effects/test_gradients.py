@@ -37,6 +37,7 @@ ACROSS = {
     "salsa": "whiten_advantage",
     "seq2seq-rm": "whiten_advantage",
     "simcse-reward": "simcse",
+    "swav-reward": "swav",
 }
 """The methods that compare answers to different prompts, and what does: a prompt alone teaches them something else."""
 NEAR = 1e-10

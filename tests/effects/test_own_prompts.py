@@ -185,4 +185,6 @@ def test_who_takes_one_prompt_only_refuses_several():
     with pytest.raises(ModelError, match="a gate"):
         model._apart(crossed(), {"scores", "gate"})
     assert model.outputs(crossed(), {"overlap"})["overlap"].shape == (4, 2, 2)
+    directions = model.outputs(crossed(), {"directions"})["directions"]
+    assert torch.equal(directions, stock.score.weight.expand(4, -1, -1))
     assert model.outputs(crossed(), {"scores"})["scores"].shape == (4, 4, 2)

@@ -6,8 +6,9 @@ import statistics
 import pytest
 import torch
 
+import restated_hidden
 from oracles import batch
-from prefloop.ops import at_final, final, lead, log_odds, present, soft_min, tmean, tsum, whiten, wmean
+from prefloop.ops import at_final, final, lead, log_odds, present, sinkhorn, soft_min, tmean, tsum, whiten, wmean
 
 
 @pytest.fixture(params=range(4))
@@ -126,3 +127,22 @@ def test_the_soft_minimum_learns_most_through_the_lower_number():
     soft_min(rows, softness=0.25).sum().backward()
     lower = 1 / (1 + math.exp(-0.5 / 0.25))
     near(rows.grad, [[lower, 1 - lower]])
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 7])
+def test_sharing_out_by_turns_is_that_of_whole_rows_and_columns(groups, rounds):
+    x = 3 * groups["scores"].flatten(0, 1)
+    near(sinkhorn(x, rounds=rounds), restated_hidden.sinkhorn(x.tolist(), rounds=rounds))
+
+
+def test_rows_add_up_and_columns_share_them_evenly_by_factors_of_rows_and_columns(groups):
+    x = 3 * groups["scores"].flatten(0, 1)
+    shares = sinkhorn(x, rounds=500)
+    near(shares.sum(1), [1.0] * len(x))
+    near(shares.sum(0), [len(x) / x.shape[1]] * x.shape[1])
+    factors = shares.log() - x
+    near(factors - factors[:1] - factors[:, :1] + factors[0, 0], torch.zeros_like(x).tolist())
+
+
+def test_sharing_out_holds_where_numbers_are_large():
+    near(sinkhorn(torch.tensor([[1e4, 0.0], [1e4, 0.0]]).double(), rounds=3), [[0.5, 0.5], [0.5, 0.5]])

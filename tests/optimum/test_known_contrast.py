@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from prefloop.objectives import prototypes
 from prefloop.recipes import method
 from prefloop.verify.distance import BOUND
 from prefloop.verify.known_contrast import CASES
@@ -20,6 +21,16 @@ def test_contrast_that_is_turned_round_draws_the_differences_together():
 
 def test_contrast_that_does_not_count_leaves_the_differences_where_they_began():
     assert reweighed("simcse-reward", 0.0) > BOUND
+
+
+def test_prototypes_that_do_not_count_leave_the_differences_where_they_began():
+    assert reweighed("swav-reward", 0.0) > BOUND
+
+
+def test_codes_that_do_not_share_the_pairs_out_leave_prototypes_with_more_than_others(monkeypatch):
+    monkeypatch.setattr(prototypes, "sinkhorn", lambda x, *, rounds: x.softmax(1))
+    known = CASES["swav-reward"]()
+    assert known.distance(known.recipe) > BOUND
 
 
 def test_goals_that_do_not_count_leave_the_states_where_they_began():

@@ -13,8 +13,9 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
 
 A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
 is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
-stock model: degree_logits (P K D), at the last token of a response. A reward model with channels also gives overlap
-(P D D), the cosines of what its channels read; and where a gate lies beside it gate (P D), at the end of the prompt.
+stock model: degree_logits (P K D), at the last token of a response. A reward model with channels also gives directions
+(P D d), what they read it by, and overlap (P D D), the cosines of those; and where a gate lies beside it gate (P D), at
+the end of the prompt.
 """
 
 from __future__ import annotations
@@ -214,6 +215,8 @@ class Decoder:
             named: dict[str, Callable[[], Tensor]] = {
                 "scores": lambda: at_ends(self._scores) - self._price_of(batch),
                 "features": lambda: at_ends(_whole),
+                "views": lambda: seen_twice(at_ends(_whole), batch, at=self.version),
+                "directions": lambda: self._directions().expand(len(batch), -1, -1),
                 "overlap": lambda: self._overlap().expand(len(batch), -1, -1),
                 "gate": lambda: self._gated(hidden[tree.stems.to(self.device)]),
             }
@@ -247,7 +250,10 @@ class Decoder:
         found = self.outputs(batch.alone(), want, **how)
         shape = batch.lengths.shape
         # what says nothing of a response is the same in every row
-        return {n: t[: len(batch)] if n == "overlap" else t.view(*shape, *t.shape[2:]) for n, t in found.items()}
+        return {
+            n: t[: len(batch)] if n in ("overlap", "directions") else t.view(*shape, *t.shape[2:])
+            for n, t in found.items()
+        }
 
     def _scores(self, hidden: Tensor) -> Tensor:
         scores = _whole(self._score_layer()(hidden))
@@ -261,9 +267,12 @@ class Decoder:
         weights: Tensor = self.gate(hidden)
         return _whole(weights)
 
-    def _overlap(self) -> Tensor:
+    def _directions(self) -> Tensor:
         weight: Tensor = next(iter(self._score_layer().parameters()))
-        read = normalize(_whole(weight), dim=-1)
+        return _whole(weight)
+
+    def _overlap(self) -> Tensor:
+        read = normalize(self._directions(), dim=-1)
         return read @ read.T
 
     def _price_of(self, batch: Batch) -> Tensor:

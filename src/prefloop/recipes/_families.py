@@ -307,6 +307,11 @@ def groups_of(count: int) -> tuple[str, ...]:
     return tuple(f"group {g}" for g in range(1, count + 1))
 
 
+def prototypes_of(count: int) -> tuple[str, ...]:
+    """Names for so many prototypes."""
+    return tuple(f"prototype {n}" for n in range(1, count + 1))
+
+
 def gaussians_of(count: int) -> tuple[str, ...]:
     """Names for the mean and the logarithm of the deviation that each of some heads has."""
     return tuple(f"{what} {n}" for n in range(1, count + 1) for what in ("mean", LOG_DEVIATION))

@@ -39,6 +39,32 @@ def simcse_reward() -> Known:
     )
 
 
+def swav_reward() -> Known:
+    """Four pairs that share no answer, each in both orders, of which people prefer neither answer.
+
+    A pair's other order has the opposite difference, so that four prototypes do best as the ends of two axes at a right
+    angle with every difference at one of them. Codes that share the rows out evenly put two pairs on either axis. Were
+    people to prefer one answer, the rows at the two ends of an axis could weigh differently, and the angle with it.
+    """
+    pairs = torch.arange(8).view(4, 2)
+    axes = torch.tensor([-1.0, 0.0, 0.0, 1.0], dtype=torch.float64)
+
+    def distance(recipe: Recipe) -> float:
+        model = from_population(recipe, *chosen(torch.full((4,), 1 / 2), pairs))["reward"]
+        scores, features = model.table[0, pairs].detach(), model.features[0, pairs].detach()
+        prototypes = normalize(model.directions[0, 1:].detach(), dim=-1)
+        near = normalize(features[:, 0] - features[:, 1], dim=-1) @ prototypes.T
+        share = torch.cat([near, -near]).argmax(-1).bincount(minlength=4) / 8
+        off = (scores[:, 0] - scores[:, 1]).sigmoid() - 1 / 2, near.sort(-1).values - axes, share - 1 / 4
+        return max(float(x.abs().max()) for x in off)
+
+    return Known(
+        recipe=method("swav-reward")(prototypes=4, contrast=1.0, temperature=1.0, epsilon=0.2, rounds=20),
+        what="answers of four pairs that are worth the same, and as many differences at each end of two axes",
+        distance=distance,
+    )
+
+
 def goal_conditioned() -> Known:
     """Answers that begin with one token beside answers that begin with another, in both orders.
 
@@ -110,6 +136,7 @@ CASES: dict[str, Callable[[], Known]] = {
     "goal-conditioned": goal_conditioned,
     "meta-rm": meta_rm,
     "simcse-reward": simcse_reward,
+    "swav-reward": swav_reward,
 }
 
 KNOWN_CONTRAST: dict[str, Callable[[], Verdict]] = verdicts(CASES)

@@ -31,6 +31,7 @@ from .tabular import (
     Gated,
     Hidden,
     Policy,
+    Prototyped,
     RewardModel,
     StepModel,
     Tabular,
@@ -75,7 +76,13 @@ def of_several_numbers(recipe: Recipe) -> dict[str, Any]:
             start = torch.randn(1, len(ANSWERS), len(model.channels), generator=source, dtype=torch.float64)
             gate = torch.zeros(1, len(model.channels), dtype=torch.float64)
             found[role] = Gated(gate, start) if model.gate else RewardModel(start / 2)
-        if {"views", "states"} & set(plan(recipe).outputs.get(role, ())):
+        read = set(plan(recipe).outputs.get(role, ()))
+        if "directions" in read:
+            source = torch.Generator().manual_seed(3)
+            scores = torch.randn(1, len(ANSWERS), generator=source, dtype=torch.float64)
+            begin = torch.randn(1, len(model.channels), 8, generator=source, dtype=torch.float64)
+            found[role] = Prototyped(scores, *hidden(), begin)
+        elif {"views", "states"} & read:
             found[role] = Hidden(torch.zeros(1, len(ANSWERS)), *hidden())
         if model.head == "token_score" and model.train:
             found[role] = StepModel(torch.zeros(1, PREFIXES, TOKENS))

@@ -193,6 +193,27 @@ class Hidden(RewardModel):
         return {name: read[name]() for name in want}
 
 
+class Prototyped(Hidden):
+    """Hidden states as those, and beside the score prototypes that channels read the features by (prompts D 8).
+
+    The first of them stands for the reward's, which is read by none here.
+    """
+
+    def __init__(self, start: Tensor, features: Tensor, states: Tensor, directions: Tensor) -> None:
+        """The scores, features, states and directions of these tables."""
+        super().__init__(start, features, states)
+        self.directions = nn.Parameter(directions.clone())
+
+    def outputs(self, batch: Batch, want: Collection[str], *, temperature: float = 1.0) -> dict[str, Tensor]:
+        """See `Network.outputs`: `scores`, `views` and `directions`."""
+        at, answers = prompt_rows(batch)[..., 0], answer_rows(batch["ids"])
+        beside = torch.einsum("pkh,pdh->pkd", self.features[at, answers], self.directions[at[:, 0], 1:])
+        found = super().outputs(batch, {"score", "views"})
+        scores = torch.cat([found["score"].unsqueeze(-1), beside], -1)
+        given = {"scores": scores, "views": found["views"], "directions": self.directions[at[:, 0]]}
+        return {name: given[name] for name in want}
+
+
 class Gated(Tabular):
     """How much each channel counts (prompts D), as logits, and channels that stay as they are (prompts 64 D)."""
 
