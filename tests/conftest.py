@@ -1,5 +1,6 @@
 """Shape annotations of the pure layer are enforced in every test; tiny models on disk are made once."""
 
+import gc
 import os
 import signal
 
@@ -12,6 +13,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 PURE = ("objectives", "shaping", "credit", "select", "ops", "reduce")
 
 install_import_hook([f"prefloop.{module}" for module in PURE], "beartype.beartype")
+
+
+def pytest_collection_finish():
+    """What was loaded by now stays: the collector, which every stage of a run calls, need not go through it again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .ops import present
-from .text import Group
+from .text import Group, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,32 +127,36 @@ class Batch:
         return [number.setdefault(place, len(number)) for place in self.same()[:, 0].tolist()]
 
     def _sizes(self) -> Tensor:
-        """The tokens of each prompt and of its responses (P 1+K)."""
-        return torch.cat([torch.tensor([len(t) for t in self.trunks])[:, None], self.lengths], dim=1)
+        """The tokens of the parts that the packed forward reads of each row: of its prompt and its responses (P 1+K).
 
-    def _parts(self) -> tuple[Tensor, Tensor]:
-        """All parts that the packed forward reads of each row: the place of the first that is the same, and tokens."""
+        Where the responses have prompts of their own, of each of them before its response (P 2K).
+        """
         if not self.asked:
-            return self.same(), self._sizes()
-        alone = self.alone()
-        return alone.same().view(len(self), -1), alone._sizes().view(len(self), -1)
+            return torch.cat([torch.tensor([t.numel() for t in self.trunks])[:, None], self.lengths], dim=1)
+        prompts = torch.tensor([[t.numel() for t in row] for row in self.asked])
+        return torch.stack([prompts, self.lengths], -1).flatten(1)
+
+    def _same_parts(self) -> Tensor:
+        """For every part of each row the place of the first that is the same."""
+        return self.alone().same().view(len(self), -1) if self.asked else self.same()
 
     @property
     def tokens(self) -> list[int]:
         """Tokens each prompt adds to the packed forward: its own and its responses', without what was there before."""
-        same, sizes = self._parts()
+        same = self._same_parts()
         first = same == torch.arange(same.numel()).view_as(same)
-        return torch.where(first, sizes, 0).sum(-1).tolist()
+        return torch.where(first, self._sizes(), 0).sum(-1).tolist()
 
     def split(self, budget: int) -> Iterator[tuple[int, int]]:
         """Cut into runs of prompts of at most `budget` tokens; a prompt over the budget goes alone.
 
         What the prompts of a run have in common counts once, as in the packed forward.
         """
-        if not self.asked and int(self._sizes().sum()) <= budget:  # without a look at what is the same
+        sizes = self._sizes()
+        if int(sizes.sum()) <= budget:  # without a look at what is the same
             yield from [(0, len(self))] if len(self) else []
             return
-        same, sizes = self._parts()
+        same = self._same_parts()
         start, used = 0, 0
         seen: set[int] = set()
         for i, (places, row) in enumerate(zip(same.tolist(), sizes.tolist(), strict=True)):
@@ -179,34 +183,33 @@ def assemble(groups: Sequence[Group]) -> Batch:
     tensor([[[2, 3]]])
     """
     width = max(len(g.responses) for g in groups)
-    longest = max((len(r.ids) for g in groups for r in g.responses), default=0)
-    shape = (len(groups), width, max(longest, 1))
-    ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
-    logp, label, lengths = torch.zeros(shape), torch.zeros(shape[:2]), torch.zeros(shape[:2], dtype=torch.long)
-    ended = torch.zeros(shape[:2])
-    for p, group in enumerate(groups):
-        label[p, : len(group.labels)] = torch.tensor(group.labels)
-        for k, r in enumerate(group.responses):
-            n = len(r.ids)
-            lengths[p, k] = n
-            ended[p, k] = float(r.finish != "length")
-            ids[p, k, :n] = torch.tensor(r.ids, dtype=torch.long)
-            mask[p, k, :n] = torch.tensor(r.mask, dtype=torch.long)
-            logp[p, k, : len(r.logp)] = torch.tensor(r.logp)
+    missing = Response(text="", finish="length")
+    rows = [r for g in groups for r in (*g.responses, *[missing] * (width - len(g.responses)))]
+    shape = (len(groups), width)
     batch = Batch(
         trunks=tuple(torch.tensor(g.prompt_ids, dtype=torch.long) for g in groups),
-        lengths=lengths,
-        tensors={"ids": ids, "mask": mask, "ended": ended},
+        lengths=torch.tensor([len(r.ids) for r in rows]).view(shape),
+        tensors={
+            "ids": _filled([r.ids for r in rows]).view(*shape, -1),
+            "mask": _filled([r.mask for r in rows]).view(*shape, -1),
+            "ended": torch.tensor([float(r.finish != "length") for r in rows]).view(shape),
+        },
         asked=_asked(groups, width),
     )
-    if all(len(r.logp) == len(r.ids) for g in groups for r in g.responses):
-        batch = batch.having(sampled_logp=logp)
+    if all(len(r.logp) == len(r.ids) for r in rows):
+        batch = batch.having(sampled_logp=_filled([r.logp for r in rows]).float().view(*shape, -1))
     if all(len(g.labels) == len(g.responses) for g in groups):
-        batch = batch.having(label=label)
+        batch = batch.having(label=_filled([(*g.labels, *[0.0] * (width - len(g.labels))) for g in groups]).float())
     targets = [g.target for g in groups if g.target is not None]
     if len(targets) == len(groups):
         batch = batch.having(target=torch.tensor(targets))
     return batch
+
+
+def _filled(rows: Sequence[Sequence[float]]) -> Tensor:
+    """Rows of different lengths as one tensor, with zeros behind the shorter ones; one wide at least."""
+    width = max(1, *map(len, rows))
+    return torch.tensor([(*row, *(0,) * (width - len(row))) for row in rows])
 
 
 def _asked(groups: Sequence[Group], width: int) -> tuple[tuple[Tensor, ...], ...]:

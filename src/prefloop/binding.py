@@ -13,6 +13,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,9 +45,7 @@ class Bound:
     @property
     def inputs(self) -> tuple[str, ...]:
         """The tensors it takes: its positional parameters, in order."""
-        return tuple(
-            p.name for p in inspect.signature(self.function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
-        )
+        return _positional(self.function)
 
     @property
     def inner(self) -> tuple[Bound, ...]:
@@ -86,6 +85,12 @@ class Bound:
     def __call__(self, tensors: Mapping[str, Any], knobs: Mapping[str, Any] | None = None) -> Any:
         """Apply the function to the tensors it names; `knobs` overrides for this call (schedules, controllers)."""
         return self.function(*(tensors[n] for n in self.inputs), **{**self.knobs, **(knobs or {})})
+
+
+@cache
+def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the positional parameters: asked for at every call, and slow to find."""
+    return tuple(p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD)
 
 
 def bind(function: Callable[..., Any], **knobs: Any) -> Bound:

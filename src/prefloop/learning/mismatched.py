@@ -15,11 +15,10 @@ def mismatch(batch: Batch) -> Batch:
     Where all prompts are one, its own is all there is.
     """
     prompts, n = [tuple(t.tolist()) for t in batch.trunks], len(batch)
-
-    def other(i: int) -> int:
-        return next((j % n for j in range(i + 1, i + n) if prompts[j % n] != prompts[i]), i)
-
-    others = [other(i) for i in range(n)]
+    others = list(range(n))
+    for i in reversed(range(2 * n)):  # twice around, so that what follows the last row is known when it is asked for
+        i, after = i % n, (i + 1) % n
+        others[i] = others[after] if prompts[after] == prompts[i] else after
     return Batch(
         trunks=tuple(batch.trunks[i] for i in others),
         lengths=batch.lengths,

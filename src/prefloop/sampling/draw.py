@@ -8,7 +8,7 @@ from torch import Tensor
 from ..models.compiled import compiled
 from ..recipe import Decoding
 
-_BLOCK = 256  # of the vocabulary
+_BLOCK = 256  # of the vocabulary, if that is as large
 
 
 def draw(logits: Tensor, decoding: Decoding, uniform: Tensor) -> tuple[Tensor, Tensor]:
@@ -22,9 +22,10 @@ def draw(logits: Tensor, decoding: Decoding, uniform: Tensor) -> tuple[Tensor, T
     tensor([1])
     """
     temperature = decoding.temperature or 1.0
-    if short := -logits.shape[-1] % _BLOCK:
+    size = min(_BLOCK, logits.shape[-1])
+    if short := -logits.shape[-1] % size:
         logits = torch.nn.functional.pad(logits, (0, short), value=-torch.inf)
-    mass, highest = _mass(logits.view(len(logits), -1, _BLOCK), temperature)
+    mass, highest = _mass(logits.view(len(logits), -1, size), temperature)
     total = mass.sum(-1)
     if decoding.temperature == 0:
         token = logits.argmax(-1)
@@ -34,16 +35,16 @@ def draw(logits: Tensor, decoding: Decoding, uniform: Tensor) -> tuple[Tensor, T
     else:
         # In two strides, the block of the vocabulary and the token in it: the whole is read once and never written.
         block, rest = _first_beyond(mass, uniform * total)
-        within = logits.view(len(logits), -1, _BLOCK)[torch.arange(len(block)), block]
+        within = logits.view(len(logits), -1, size)[torch.arange(len(block)), block]
         within, _ = _first_beyond((within.to(mass.dtype) / temperature - highest).exp(), rest)
-        token = block * _BLOCK + within
+        token = block * size + within
     chosen = logits.gather(-1, token.unsqueeze(-1)).squeeze(-1).to(mass.dtype) / temperature
     return token, chosen - highest.squeeze(-1) - total.log()
 
 
 @compiled
 def _mass(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Sums of exp(logit / temperature - highest) over each block (B V/256 256), and the highest (B 1)."""
+    """Sums of exp(logit / temperature - highest) over each block (B blocks tokens), and the highest (B 1)."""
     exact = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
     highest = exact.amax((1, 2), keepdim=True)
     return (exact - highest).exp().sum(-1), highest.squeeze(-1)

@@ -30,8 +30,9 @@ ANSWERS = torch.tensor(list(itertools.product(range(TOKENS), repeat=LENGTH)))
 
 def prompt_rows(batch: Batch) -> Tensor:
     """The table of each prompt (P 1 1), or of each response's own (P K 1): its last token."""
-    rows = batch.asked or [(trunk,) for trunk in batch.trunks]
-    return torch.tensor([[int(trunk[-1]) for trunk in row] for row in rows]).unsqueeze(-1)
+    trunks = [trunk for row in batch.asked for trunk in row] or batch.trunks
+    ends = torch.tensor([trunk.numel() for trunk in trunks]).cumsum(0) - 1
+    return torch.cat([*trunks])[ends].view(len(batch), -1, 1)
 
 
 def prefix_rows(ids: Tensor) -> Tensor:
