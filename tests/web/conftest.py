@@ -55,11 +55,13 @@ def url(app):
 @pytest.fixture
 def visit(chromium, url):
     """Opens an invitation by keyboard, in a window of its own; what a page complains of fails the test."""
+    from driven import PATIENCE
+
     contexts, complaints = [], []
 
     def open_(token, **options):
         contexts.append(chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}))
-        contexts[-1].set_default_timeout(10_000)
+        contexts[-1].set_default_timeout(PATIENCE)
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{url}/join/{token}")

@@ -12,6 +12,9 @@ AXE = os.environ.get("PREFLOOP_AXE", "")  # the path of axe.min.js, from `npm pa
 if not Path(CHROMIUM).exists():
     pytest.skip("there is no Chromium: install it, or set PREFLOOP_CHROMIUM", allow_module_level=True)
 
+PATIENCE = 60_000  # milliseconds: a busy machine is slow, and what never comes fails all the same
+playwright.expect.set_options(timeout=PATIENCE)
+
 FLAGS = (
     "--no-sandbox --headless --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 )

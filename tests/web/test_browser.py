@@ -69,7 +69,10 @@ def test_a_lost_network_loses_nothing(store, visit):
     project(store, "thumbs", items=3)
     page = visit(invite(store, "thumbs"))
     page.wait_for_selector(READY)
-    page.wait_for_timeout(1_000)  # the next item is fetched ahead
+    with page.expect_response(lambda got: got.url.endswith("/next") and got.request.post_data_json["holding"]) as ahead:
+        page.reload()
+        page.wait_for_selector(READY)
+    ahead.value.finished()
     page.context.set_offline(True)
     press(page, ["1", "1", "Control+Enter"])
     playwright.expect(page.locator("#status")).to_contain_text("waits on this device")

@@ -34,7 +34,6 @@ def test_writing_labelling_and_ranking_by_keyboard(store, visit):
         assert page.get_by_label("Write the next message, as the assistant.").count() == 1
         assert page.get_by_role("heading", name="Prompt").count() == 1
         write(page, text)
-        page.wait_for_timeout(100)
     ada.close()
     label(ben)
     cy = visit(invite(store, "cy"))
