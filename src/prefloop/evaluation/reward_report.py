@@ -69,8 +69,7 @@ class RewardReport:
     and has no score for one alone. `finds` is what it finds, in words, and `plain` the rule that it is held against
     (`HeldOut.longer`). `told` is how near it comes to what people said by the kind of thing they said; `by_group` the
     accuracy for each group of people, the worst first. `reads` is how the checkpoint says it reads, `normalisation` its
-    mean and deviation
-    on reference text.
+    mean and deviation on reference text, in short.
     """
 
     kind: str

@@ -176,7 +176,7 @@ def _report(reward: FitReward, done: Aligned, curve: tuple[CurvePoint, ...], com
         rewarded=what_is_rewarded(parts.held_out, model, seed=seed) if explained else None,
         examples=examples(parts.held_out, model, explained, seed=seed) if explained else (),
         reads=dict(getattr(model.base.config, READING)),
-        normalisation={name: str(value) for name, value in facts.items()},
+        normalisation={name: _in_short(value) for name, value in facts.items()},
         warnings=(
             *done.found.notes,
             *_contradictions(parts.train, parts.held_out),
@@ -185,6 +185,15 @@ def _report(reward: FitReward, done: Aligned, curve: tuple[CurvePoint, ...], com
         ),
         command=command,
     )
+
+
+def _in_short(values: float | list[float]) -> str:
+    """What a reader needs of numbers that the checkpoint has with all digits.
+
+    >>> _in_short(0.123456789), _in_short([1.0, -2.00004])
+    ('0.1235', '1, -2')
+    """
+    return ", ".join(f"{x:.4g}" for x in (values if isinstance(values, list) else [values]))
 
 
 def _reference(train: Sequence[Group], seed: int) -> list[Group]:
