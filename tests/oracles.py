@@ -155,7 +155,7 @@ PURE_FUNCTIONS = {
     contrastive.simcse: ({"temperature": 0.5}, {}),
     contrastive.goal_states: ({},),
     prototypes.first_bradley_terry: ({},),
-    prototypes.swav: ({"temperature": 0.5, "epsilon": 0.3, "rounds": 4}, {}),
+    prototypes.swav: ({"temperature": 0.5, "epsilon": 0.3, "rounds": 1}, {}),
     spread.told_apart: ({},),
     policy.ppo_clip: ({}, {"low": 0.1, "high": 0.4}),
     policy.dual_clip: ({}, {"low": 0.1, "high": 0.4, "most": 1.2}),

@@ -7,7 +7,7 @@ import pytest
 
 from prefloop import Message, Prompt
 from prefloop.errors import DataError
-from prefloop.prompts import load_prompts
+from prefloop.prompts import Prompts, load_prompts
 
 SPLIT = '{"text": "first", "split": "train"}\n{"text": "second", "split": "held_out"}\n'
 
@@ -124,3 +124,9 @@ def test_a_file_that_is_not_text_is_refused_with_the_byte(write):
 def test_a_file_that_is_not_there_or_is_a_folder_is_refused(tmp_path):
     assert "cannot be read: No such file or directory" in refused(str(tmp_path / "no.txt"))
     assert "cannot be read: Is a directory" in refused(str(tmp_path))
+
+
+def test_prompts_are_not_written_to_a_file_that_would_be_read_as_a_plain_list(tmp_path):
+    with pytest.raises(DataError, match=r"call it \.jsonl"):
+        Prompts(train=(Prompt(text="One"),), held_out=()).save(tmp_path / "told.txt")
+    assert not any(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from .errors import DataError
 from .ops import present
 from .text import Group, Response
 
@@ -176,6 +177,9 @@ def assemble(groups: Sequence[Group]) -> Batch:
 
     Groups with fewer responses than the largest are filled with missing ones, whose `mask` row is zero.
 
+    Raises:
+        DataError: a response whose `mask` does not have a number for every token.
+
     >>> from prefloop.text import Prompt, Response
     >>> one = Response(text="b c", ids=(2, 3), mask=(1, 1))
     >>> batch = assemble([Group(prompt=Prompt(text="a"), prompt_ids=(1,), responses=(one,))])
@@ -185,31 +189,34 @@ def assemble(groups: Sequence[Group]) -> Batch:
     width = max(len(g.responses) for g in groups)
     missing = Response(text="", finish="length")
     rows = [r for g in groups for r in (*g.responses, *[missing] * (width - len(g.responses)))]
-    shape = (len(groups), width)
+    for r in rows:
+        if len(r.mask) != len(r.ids):
+            raise DataError(f"{r.text!r} has {len(r.ids)} tokens and a `mask` of {len(r.mask)}: give one for each.")
+    shape = (len(groups), width, max([1, *(len(r.ids) for r in rows)]))
     batch = Batch(
         trunks=tuple(torch.tensor(g.prompt_ids, dtype=torch.long) for g in groups),
-        lengths=torch.tensor([len(r.ids) for r in rows]).view(shape),
+        lengths=torch.tensor([len(r.ids) for r in rows], dtype=torch.long).view(shape[:2]),
         tensors={
-            "ids": _filled([r.ids for r in rows]).view(*shape, -1),
-            "mask": _filled([r.mask for r in rows]).view(*shape, -1),
-            "ended": torch.tensor([float(r.finish != "length") for r in rows]).view(shape),
+            "ids": _filled([r.ids for r in rows], shape, torch.long),
+            "mask": _filled([r.mask for r in rows], shape, torch.long),
+            "ended": torch.tensor([float(r.finish != "length") for r in rows]).view(shape[:2]),
         },
         asked=_asked(groups, width),
     )
     if all(len(r.logp) == len(r.ids) for r in rows):
-        batch = batch.having(sampled_logp=_filled([r.logp for r in rows]).float().view(*shape, -1))
+        batch = batch.having(sampled_logp=_filled([r.logp for r in rows], shape, torch.get_default_dtype()))
     if all(len(g.labels) == len(g.responses) for g in groups):
-        batch = batch.having(label=_filled([(*g.labels, *[0.0] * (width - len(g.labels))) for g in groups]).float())
+        batch = batch.having(label=_filled([g.labels for g in groups], shape[:2], torch.get_default_dtype()))
     targets = [g.target for g in groups if g.target is not None]
     if len(targets) == len(groups):
         batch = batch.having(target=torch.tensor(targets))
     return batch
 
 
-def _filled(rows: Sequence[Sequence[float]]) -> Tensor:
-    """Rows of different lengths as one tensor, with zeros behind the shorter ones; one wide at least."""
-    width = max(1, *map(len, rows))
-    return torch.tensor([(*row, *(0,) * (width - len(row))) for row in rows])
+def _filled(rows: Sequence[Sequence[float]], shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Rows of different lengths as one tensor, with zeros behind the shorter ones."""
+    *_, width = shape
+    return torch.tensor([(*row, *(0,) * (width - len(row))) for row in rows], dtype=dtype).view(shape)
 
 
 def _asked(groups: Sequence[Group], width: int) -> tuple[tuple[Tensor, ...], ...]:

@@ -13,7 +13,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,7 +87,7 @@ class Bound:
         return self.function(*(tensors[n] for n in self.inputs), **{**self.knobs, **(knobs or {})})
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the positional parameters: asked for at every call, and slow to find."""
     return tuple(p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD)

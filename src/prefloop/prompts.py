@@ -25,7 +25,13 @@ class Prompts:
     held_out: tuple[Prompt, ...]
 
     def save(self, path: Path) -> None:
-        """Write them as lines of JSON, for `load_prompts` to read again; a prompt that occurs twice is written once."""
+        """Write them as lines of JSON, for `load_prompts` to read again; a prompt that occurs twice is written once.
+
+        Raises:
+            DataError: the file's name does not end in .jsonl, which is how it is told from a plain list of prompts.
+        """
+        if path.suffix != ".jsonl":
+            raise DataError(f"prompts are written as lines of JSON, and {path} is read as plain text: call it .jsonl.")
         split = dict.fromkeys(self.train, "train") | dict.fromkeys(self.held_out, "held_out")
         rows = ({**_said(prompt), "split": part} for prompt, part in split.items())
         path.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")

@@ -8,7 +8,7 @@ import tiny
 from prefloop.loops.optimise import optimise
 from prefloop.models.load import load, save
 from prefloop.models.views import seen_twice
-from prefloop.recipe import Model, Optimiser
+from prefloop.recipe import Lora, Model, Optimiser
 from prefloop.recipes import method
 from prefloop.scoring.model import made_one
 from prefloop.text import Group, Prompt, Response
@@ -46,3 +46,15 @@ def test_training_moves_prototypes_and_the_score_that_is_kept_is_the_reward_alon
     scores = torch.tensor([[3.0, 50.0, -20.0]])
     assert kept.channels == ("reward", "prototype 1", "prototype 2")
     assert made_one(scores, kept).tolist() == [3.0]
+
+
+def test_prototypes_learn_beside_an_adapter_too(folder):
+    recipe = method("swav-reward")(model=str(folder), prototypes=2, batch=6)
+    recipe = replace(recipe, optimiser=Optimiser(lr=1e-3), epochs=2)
+    reward = load(replace(recipe.models["reward"], dtype="float32", adapter=Lora(rank=2)), name="reward")
+    before = [reward.row(channel) for channel in range(3)]
+    found = reward.outputs(BATCH, ("directions",))["directions"]
+    assert found.requires_grad
+    assert found[0].tolist() == before
+    optimise(recipe, networks={"reward": reward}, judged=GROUPS)
+    assert all(reward.row(channel) != before[channel] for channel in range(3))

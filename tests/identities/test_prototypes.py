@@ -47,7 +47,6 @@ def test_a_pair_that_is_like_all_others_has_an_even_code_whichever_prototype_is_
     near = normalize(alike[:, 0] - alike[:, 1], dim=-1)[0, 0] @ normalize(READ[0, 1:], dim=-1).T
     even = -2 * (near / 0.1).log_softmax(-1).mean()
     torch.testing.assert_close(swav(alike, READ, rounds=50), even.expand(6))
-    assert even > 2 * math.log(3)
 
 
 def test_only_what_is_predicted_learns_and_the_codes_stand():

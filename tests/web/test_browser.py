@@ -2,7 +2,7 @@
 
 import pytest
 from asked_here import ALL, invite, project
-from driven import KEYS, READY, playwright, press, saved
+from driven import KEYS, PATIENCE, READY, playwright, press, saved
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -69,10 +69,7 @@ def test_a_lost_network_loses_nothing(store, visit):
     project(store, "thumbs", items=3)
     page = visit(invite(store, "thumbs"))
     page.wait_for_selector(READY)
-    with page.expect_response(lambda got: got.url.endswith("/next") and got.request.post_data_json["holding"]) as ahead:
-        page.reload()
-        page.wait_for_selector(READY)
-    ahead.value.finished()
+    page.wait_for_load_state("networkidle")  # the next item is fetched ahead
     page.context.set_offline(True)
     press(page, ["1", "1", "Control+Enter"])
     playwright.expect(page.locator("#status")).to_contain_text("waits on this device")
@@ -117,7 +114,7 @@ def test_the_page_says_saved_only_of_what_the_server_has(store, visit):
     press(page, ["1", "1", "Control+Enter"])
     playwright.expect(page.locator("#done")).to_have_text("2")
     playwright.expect(page.locator("#status")).to_have_text("Saving…")
-    for _ in range(100):  # until the request has come this far
+    for _ in range(PATIENCE // 50):  # until the request has come this far
         if held:
             break
         page.wait_for_timeout(50)

@@ -14,7 +14,7 @@ Heads by name, each a stock transformers class, so that every checkpoint loads w
 A value head may have several critics, one label each: the value is their soft minimum, and the config says how soft it
 is (`prefloop_softness`). A language model that is trained may have a second head, a linear layer of our own beside the
 stock model: degree_logits (P K D), at the last token of a response. A reward model with channels also gives directions
-(P D d), what they read it by, and overlap (P D D), the cosines of those; and where a gate lies beside it gate (P D), at
+(P D H), what they read it by, and overlap (P D D), the cosines of those; and where a gate lies beside it gate (P D), at
 the end of the prompt.
 """
 
@@ -100,8 +100,8 @@ class Decoder:
 
     def row(self, channel: int) -> list[float]:
         """The weights that one channel is read with."""
-        [found] = [p[channel] for p in self._score_layer().parameters() if p.dim() == 2]
-        return found.detach().tolist()
+        found: list[float] = self._directions()[channel].tolist()
+        return found
 
     def new_head(self) -> list[nn.Parameter]:
         """The weights of a head that did not come with the pretrained model."""
@@ -268,7 +268,7 @@ class Decoder:
         return _whole(weights)
 
     def _directions(self) -> Tensor:
-        weight: Tensor = next(iter(self._score_layer().parameters()))
+        weight = self._score_layer().get_parameter("weight")  # under adapters that of the copy that learns
         return _whole(weight)
 
     def _overlap(self) -> Tensor:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid, normalize
 
-from ..errors import RecipeError
+from ..errors import RecipeError, above_zero, at_least
 from ..ops import lead, sinkhorn
 
 
@@ -50,7 +50,7 @@ def swav(
     as large as the `temperature`, codes say no more than p does. Of one pair alone the code is even.
 
     Raises:
-        RecipeError: the model has fewer than two prototypes.
+        RecipeError: the model has fewer than two prototypes, or a knob has no meaning.
 
     >>> import torch
     >>> apart = torch.tensor([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [2.0, 0.0]]])
@@ -58,6 +58,8 @@ def swav(
     >>> swav(apart.unsqueeze(2).expand(-1, -1, 2, -1), prototypes, temperature=1.0, epsilon=0.5)
     tensor([0.3258, 0.3258])
     """
+    above_zero("swav", temperature=temperature, epsilon=epsilon)
+    at_least("swav", 1, rounds=rounds)
     _, channels, _ = directions.shape
     if channels < 3:
         raise RecipeError(

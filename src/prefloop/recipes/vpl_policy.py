@@ -20,8 +20,9 @@ def vpl_policy(*, people: str = "runs/people", beta: float | Dial = 0.05, **comm
 
     `for_people` tells prompts of the people that are known, and `with_person` tells a prompt of somebody new, whose z
     `PersonalReward.read` takes from a few of their judgements. `people` is the folder of the personal reward, and the
-    model `reward` the one whose hidden states it reads. The policies of the paper are of control tasks and learnt
-    offline; this is the objective of `rloo` in their place, and no equation of theirs was seen.
+    model `reward` the one whose hidden states it reads; neither is asked where another `reward` is given. The policies
+    of the paper are of control tasks and learnt offline; this is the objective of `rloo` in their place, and no
+    equation of theirs was seen.
     """
     common["reward"] = common.get("reward") or bind(personal_score, model="reward", folder=people)
     return replace(
