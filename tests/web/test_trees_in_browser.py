@@ -84,6 +84,7 @@ def test_no_page_of_a_conversation_scrolls_sideways_on_a_narrow_screen(store, vi
     assert ada.evaluate("document.documentElement.scrollWidth") <= 360
     ada.keyboard.press("Escape")
     press(ada, ["n", "Enter"])
+    leave(ada)
     grow(lambda who: person(f"{who}-2"), texts=(long, long + "!"))
     for path, lee in lead_pages(store, visit, url):
         lee.set_viewport_size({"width": 360, "height": 740})
