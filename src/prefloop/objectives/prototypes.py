@@ -6,10 +6,11 @@ They read a model whose first channel is the reward; what the others read the hi
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import log_softmax, logsigmoid, normalize
+from torch.nn.functional import log_softmax, normalize
 
 from ..errors import RecipeError, above_zero, at_least
-from ..ops import lead, sinkhorn
+from ..ops import sinkhorn
+from .rewards import bradley_terry
 
 
 def first_bradley_terry(scores: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
@@ -23,7 +24,7 @@ def first_bradley_terry(scores: Float[Tensor, "P 2 D"]) -> Float[Tensor, "P"]:
     >>> first_bradley_terry(torch.tensor([[[2.0, 0.0], [1.0, 5.0]]]))
     tensor([0.3133])
     """
-    return -logsigmoid(lead(scores[..., 0]))
+    return bradley_terry(scores[..., 0])
 
 
 def swav(
